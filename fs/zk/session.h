@@ -1,0 +1,47 @@
+/*
+ * session: the ZooKeeper client behind the port (include/zkfs/zk.h), over
+ * libzookeeper_st, driven by the daemon's poll(2) loop.
+ *
+ * Each turn of the loop: zkfs_session_prepare() gives the descriptor, events
+ * and deadline; after poll, zkfs_session_dispatch() reads what came, runs
+ * completions, watches, time-outs, the connect watchdog, and opens a new
+ * session when the old one has expired. The descriptor must be asked for anew
+ * each turn: the client reopens its socket under the same number.
+ */
+#ifndef ZKFS_ZK_SESSION_H
+#define ZKFS_ZK_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "include/zkfs/zk.h"
+
+struct zkfs_auth; /* fs/zk/auth.h: credentials from -o authfile= */
+
+struct zkfs_session_config {
+	const char *servers;   /* "1.2.3.4:2181,[::1]:2182", numeric only */
+	const char *chroot;    /* "" or "/a/b" */
+	int timeout_ms;	       /* asked for; the server clamps it */
+	const struct zkfs_auth *auth; /* or NULL; must outlive the session */
+};
+
+/* Returns 0 and the port, or a negative errno. No I/O yet but a socket. */
+int zkfs_session_open(const struct zkfs_session_config *config,
+		      struct zkfs_zk **ret_zk);
+/* Closes: sends what is queued while connected for up to `drain_ms`, then the
+ * session's end, so that ephemerals vanish at once; blocks for that long plus
+ * the client's own limit (facts/zookeeper.md, 1: at most 4.5 s). No `done` is
+ * called any more. Returns NULL. */
+struct zkfs_zk *zkfs_session_close(struct zkfs_zk *zk, int drain_ms);
+
+/* What to poll: *ret_fd is -1 when there is none; *ret_deadline_ms is
+ * zkfs_clock_ms() time, ZKFS_NEVER if none. Never calls back. */
+void zkfs_session_prepare(struct zkfs_zk *zk, int *ret_fd, short *ret_events,
+			  int64_t *ret_deadline_ms);
+/* To be called after every poll; `revents` of the descriptor given before. */
+void zkfs_session_dispatch(struct zkfs_zk *zk, short revents);
+
+/* A word for the log and the status: "connected", "connecting", ... */
+const char *zkfs_session_state(const struct zkfs_zk *zk);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * lockq: one contender of one lock, from joining the queue until nothing of it
+ * is left on the server. Pure: the caller carries out what
+ * zkfs_lockq_next() says and reports what came of it.
+ *
+ *   IDLE -> LOOKING -> JOINING -> LISTING -> WAITING -> HELD
+ *              |          |          |          |         |
+ *              v          v          v          v         v
+ *            BUSY      FAILED    (any state) LEAVING -> GONE        LOST
+ *
+ *   LOOKING  try only: is the lock free? (a busy one costs one read)
+ *   JOINING  the transaction that creates our names is under way, or its
+ *            reply was lost and we look for our uuid
+ *   LISTING  the child list, asked for right behind the transaction
+ *   WAITING  the nearest contender that blocks us is watched
+ *   HELD     granted; our own primary is watched
+ *   LEAVING  our names are being deleted, again and again until it is known
+ *   terminal: GONE (nothing of ours is left), BUSY (try, and not free; nothing
+ *            was made), FAILED (zkfs_lockq_error; nothing is left), LOST (held
+ *            or waited and lost; the caller then calls zkfs_lockq_leave)
+ *
+ * The order is that of the sequence numbers the server gives (ZooKeeper
+ * recipes, "Locks"). The list is read once: numbers only grow, so the set of
+ * contenders before us only shrinks; it is read again before a grant only if a
+ * stock Curator write lock stood before us, which may downgrade
+ * (facts/locks.md, section 11).
+ */
+#ifndef ZKFS_LOCKQ_H
+#define ZKFS_LOCKQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "include/zkfs/names.h"
+#include "include/zkfs/queue.h"
+#include "include/zkfs/zk.h"
+
+enum zkfs_lockq_state {
+	ZKFS_LOCKQ_IDLE,
+	ZKFS_LOCKQ_LOOKING,
+	ZKFS_LOCKQ_JOINING,
+	ZKFS_LOCKQ_LISTING,
+	ZKFS_LOCKQ_WAITING,
+	ZKFS_LOCKQ_HELD,
+	ZKFS_LOCKQ_LEAVING,
+	ZKFS_LOCKQ_GONE,
+	ZKFS_LOCKQ_BUSY,
+	ZKFS_LOCKQ_FAILED,
+	ZKFS_LOCKQ_LOST,
+	_ZKFS_LOCKQ_STATE_N
+};
+
+/* Requests to carry out; several may be under way at once, one of a kind. */
+enum zkfs_lockq_ask {
+	ZKFS_LOCKQ_ASK_JOIN,	/* MULTI of the ops given */
+	ZKFS_LOCKQ_ASK_SYNC,	/* SYNC of path; sent before the list behind it */
+	ZKFS_LOCKQ_ASK_LIST,	/* CHILDREN of path */
+	ZKFS_LOCKQ_ASK_BLOCKER, /* GET of path with the blocker's watch */
+	ZKFS_LOCKQ_ASK_OWN,	/* EXISTS of path with our own watch; its
+				 * czxid is the token */
+	ZKFS_LOCKQ_ASK_LEAVE,	/* MULTI of the ops given */
+	_ZKFS_LOCKQ_ASK_N
+};
+
+/* One request in the port's terms. Path and ops belong to the lockq and stay
+ * valid until it is reported with zkfs_lockq_reply() or the lockq is
+ * finished. `generation` is the session the request must go to. */
+struct zkfs_lockq_request {
+	enum zkfs_lockq_ask ask;
+	enum zkfs_zk_kind kind;
+	const char *path;
+	struct zkfs_zk_op *ops;
+	size_t n_ops;
+	uint64_t generation;
+};
+
+struct zkfs_lockq_config {
+	const char *lock; /* path of the lock's directory */
+	const char *label;
+	const char *host;
+	long pid;
+	enum zkfs_lock_mode mode;
+	unsigned families; /* enum zkfs_name_family */
+	bool try;	   /* O_NONBLOCK: never wait */
+	uint64_t random;   /* for the uuid */
+	const char *data;  /* of the primary, copied */
+};
+
+struct zkfs_lockq;
+
+/* Copies what it needs. Returns NULL when memory is short. */
+struct zkfs_lockq *zkfs_lockq_new(const struct zkfs_lockq_config *config);
+/* Frees; the caller has cancelled what is under way. Returns NULL. */
+struct zkfs_lockq *zkfs_lockq_free(struct zkfs_lockq *lockq);
+
+/* Starts: binds the contender to this session. Call once, while connected. */
+void zkfs_lockq_start(struct zkfs_lockq *lockq, uint64_t generation,
+		      int64_t session_id);
+
+/* The next request to submit, until it returns false. */
+bool zkfs_lockq_next(struct zkfs_lockq *lockq,
+		     struct zkfs_lockq_request *ret_request);
+void zkfs_lockq_reply(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
+		      const struct zkfs_zk_reply *reply);
+/* The watch set by ASK_BLOCKER or ASK_OWN fired. */
+void zkfs_lockq_fired(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
+		      enum zkfs_zk_event event);
+/* The connection came or went, or a new session began. While disconnected
+ * nothing is granted; a new generation loses the contender. */
+void zkfs_lockq_session(struct zkfs_lockq *lockq, bool connected,
+			uint64_t generation);
+/* Takes the contender out, from any state; GONE when nothing is left. */
+void zkfs_lockq_leave(struct zkfs_lockq *lockq);
+
+enum zkfs_lockq_state zkfs_lockq_state(const struct zkfs_lockq *lockq);
+/* FAILED, BUSY and LOST: the negative errno for the caller. */
+int zkfs_lockq_error(const struct zkfs_lockq *lockq);
+/* The fencing token: czxid of the primary; 0 until it is known. */
+int64_t zkfs_lockq_token(const struct zkfs_lockq *lockq);
+/* Path of the primary with its digits; NULL until it is known. */
+const char *zkfs_lockq_primary(const struct zkfs_lockq *lockq);
+/* "_c_<uuid>-": what all names of this contender begin with. */
+const char *zkfs_lockq_prefix(const struct zkfs_lockq *lockq);
+const char *zkfs_lockq_state_name(enum zkfs_lockq_state state);
+
+#endif

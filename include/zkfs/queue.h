@@ -1,0 +1,44 @@
+/*
+ * queue: the children of a lock in the order in which they will hold it, one
+ * entry a contender whatever the number of its names. Pure.
+ */
+#ifndef ZKFS_QUEUE_H
+#define ZKFS_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "include/zkfs/names.h"
+
+struct zkfs_queue_entry {
+	int64_t sequence;	  /* the lowest of its names' */
+	enum zkfs_lock_mode mode; /* exclusive if any of its names is */
+	char *names[ZKFS_NAMES_MAX];
+	size_t n_names; /* in order of sequence; the primary is names[0] */
+	char *label;	/* zkfs contenders: what the user called it, or NULL */
+	bool may_downgrade; /* a stock Curator __WRIT__: facts/locks.md, 11 */
+};
+
+struct zkfs_queue {
+	struct zkfs_queue_entry *entries; /* sorted by sequence, then name */
+	size_t n_entries;
+};
+
+/* Parses a child list; names that are no contenders are left out, names are
+ * copied. A group of more than ZKFS_NAMES_MAX names becomes several entries.
+ * Returns 0 or -ENOMEM, and then *ret_queue is untouched. */
+int zkfs_queue_parse(const char *const *names, size_t n_names,
+		     struct zkfs_queue *ret_queue);
+void zkfs_queue_fini(struct zkfs_queue *queue);
+
+/* The entry that has a name beginning with `prefix` ("_c_<uuid>-"), or NULL. */
+const struct zkfs_queue_entry *zkfs_queue_find(const struct zkfs_queue *queue,
+					       const char *prefix);
+/* The nearest entry before `sequence` that a contender of `mode` must wait
+ * for, other than the one beginning with `own` (NULL: none), or NULL. */
+const struct zkfs_queue_entry *
+zkfs_queue_blocker(const struct zkfs_queue *queue, int64_t sequence,
+		   enum zkfs_lock_mode mode, const char *own);
+
+#endif
