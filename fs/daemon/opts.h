@@ -1,0 +1,56 @@
+/*
+ * opts: the command line: zkfs [-o OPTIONS] [-f] [-d] SOURCE MOUNTPOINT, in
+ * the order mount(8) and fstab use too (SOURCE MOUNTPOINT -o ...). Generic mount options are accepted and ignored;
+ * an unknown one is an error that names it.
+ */
+#ifndef ZKFS_DAEMON_OPTS_H
+#define ZKFS_DAEMON_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum zkfs_opts_command {
+	ZKFS_OPTS_MOUNT,
+	ZKFS_OPTS_HELP,
+	ZKFS_OPTS_VERSION,
+};
+
+struct zkfs_opts {
+	enum zkfs_opts_command command;
+	char *source;	  /* HOST:PORT[,...][/CHROOT] */
+	char *mountpoint; /* as given */
+	bool foreground;  /* -f */
+	bool debug;	  /* -d; implies -f */
+
+	uid_t uid; /* owner shown: default geteuid(), getegid() */
+	gid_t gid;
+	mode_t fmask; /* default: umask= if given, else the process's umask */
+	mode_t dmask;
+	bool ro;
+	bool sync;   /* every write commits */
+	bool strict; /* chmod, chown, explicit times answer EPERM */
+	bool allow_other;
+	bool default_permissions; /* also switched on by allow_other */
+	bool auto_unmount;
+	int timeo_ms;		/* timeo=SECONDS (decimals allowed); default:
+				 * session_timeout */
+	int session_timeout_ms; /* session_timeout=SECONDS; default 10 s, at least
+				 * 0.5 s (facts/zookeeper.md, section 1) */
+	char *dataname;		/* default ".data" */
+	char **lockroots;	/* lockroot=PATH, repeatable; default "/locks" */
+	size_t n_lockroots;
+	unsigned locknames; /* enum zkfs_name_family; locknames=curator:kazoo:
+			     * curator-rw or "all" */
+	char *authfile;	    /* or NULL */
+};
+
+/* Returns 0, or -EINVAL/-ENOMEM with one line of words that names the culprit
+ * and does not begin with the program's name. argv is not changed. */
+int zkfs_opts_parse(int argc, char *const *argv, struct zkfs_opts *ret_opts,
+		    char *words, size_t words_len);
+void zkfs_opts_fini(struct zkfs_opts *opts);
+/* The text of --help. */
+const char *zkfs_opts_help(void);
+
+#endif
