@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fs/base/util.h"
 #include "include/zkfs/link.h"
 
 static inline void zkfs_list_init(struct zkfs_link *head)

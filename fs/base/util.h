@@ -16,9 +16,9 @@
 /* Frees the variable's pointer with free(3) when its scope ends. */
 #define zkfs_autofree __attribute__((cleanup(zkfs_cleanup_free)))
 /* Closes the variable's descriptor, if it is >= 0, when its scope ends. */
-#define zkfs_autoclose __attribute__((cleanup(zkfs_cleanup_close)))
+#define zkfs_autoclose	  __attribute__((cleanup(zkfs_cleanup_close)))
 #define zkfs_printf(f, a) __attribute__((format(printf, f, a)))
-#define zkfs_unused __attribute__((unused))
+#define zkfs_unused	  __attribute__((unused))
 
 /* Hands a pointer on: yields its value and leaves NULL behind. */
 #define zkfs_steal(ptr)                                                        \
