@@ -17,7 +17,8 @@
 enum zkfs_type {
 	ZKFS_TYPE_DIR,
 	ZKFS_TYPE_FILE,
-	ZKFS_TYPE_DATA, /* the data of a znode that is a directory */
+	ZKFS_TYPE_DATA,	 /* the data of a znode that is a directory */
+	ZKFS_TYPE_ENTRY, /* a contender in a lock: shown like a file */
 };
 
 #define ZKFS_BLKSIZE (1 << 20) /* so that tools write a file in one go */

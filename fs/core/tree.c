@@ -1,0 +1,279 @@
+/*
+ * tree: see tree.h for the model.
+ */
+#include "fs/core/tree.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/base/list.h"
+#include "fs/base/util.h"
+
+static uint64_t name_hash(const struct zkfs_node *parent, const char *name)
+{
+	return zkfs_hash_bytes(parent->id, name, strlen(name));
+}
+
+static struct zkfs_node *node_new(struct zkfs_tree *tree, const char *name,
+				  enum zkfs_type type, int64_t czxid)
+{
+	struct zkfs_node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	node->name = strdup(name);
+	if (!node->name) {
+		free(node);
+		return NULL;
+	}
+	node->id = ++tree->last_id;
+	node->type = type;
+	node->czxid = czxid;
+	node->n_refs = 1;
+	zkfs_list_init(&node->handles);
+	zkfs_hash_add(&tree->by_id, &node->by_id, zkfs_hash_u64(0, node->id));
+	return node;
+}
+
+static void node_free(struct zkfs_tree *tree, struct zkfs_node *node)
+{
+	zkfs_hash_remove(&tree->by_id, &node->by_id);
+	free(node->name);
+	free(node);
+}
+
+static void make_current(struct zkfs_tree *tree, struct zkfs_node *node)
+{
+	assert(!node->current);
+	node->current = true;
+	zkfs_hash_add(&tree->by_name, &node->by_name,
+		      name_hash(node->parent, node->name));
+}
+
+int zkfs_tree_init(struct zkfs_tree *tree)
+{
+	*tree = (struct zkfs_tree){.last_id = 0};
+	if (zkfs_hash_init(&tree->by_id) < 0)
+		return -ENOMEM;
+	if (zkfs_hash_init(&tree->by_name) == 0) {
+		tree->root = node_new(tree, "", ZKFS_TYPE_DIR, 0);
+		if (tree->root) {
+			assert(tree->root->id == ZKFS_TREE_ROOT_ID);
+			return 0;
+		}
+	}
+	zkfs_hash_fini(&tree->by_name);
+	zkfs_hash_fini(&tree->by_id);
+	return -ENOMEM;
+}
+
+void zkfs_tree_fini(struct zkfs_tree *tree)
+{
+	struct zkfs_hash_link *it;
+
+	while ((it = zkfs_hash_next(&tree->by_name, NULL)))
+		zkfs_hash_remove(&tree->by_name, it);
+	while ((it = zkfs_hash_next(&tree->by_id, NULL)))
+		node_free(tree,
+			  zkfs_container_of(it, struct zkfs_node, by_id));
+	zkfs_hash_fini(&tree->by_name);
+	zkfs_hash_fini(&tree->by_id);
+	tree->root = NULL;
+}
+
+struct zkfs_node *zkfs_tree_get(const struct zkfs_tree *tree, uint64_t id)
+{
+	struct zkfs_hash_link *it =
+		zkfs_hash_find(&tree->by_id, zkfs_hash_u64(0, id));
+
+	for (; it; it = zkfs_hash_find_next(it)) {
+		struct zkfs_node *node =
+			zkfs_container_of(it, struct zkfs_node, by_id);
+
+		if (node->id == id)
+			return node;
+	}
+	return NULL;
+}
+
+struct zkfs_node *zkfs_tree_find(const struct zkfs_tree *tree,
+				 const struct zkfs_node *parent,
+				 const char *name)
+{
+	struct zkfs_hash_link *it =
+		zkfs_hash_find(&tree->by_name, name_hash(parent, name));
+
+	for (; it; it = zkfs_hash_find_next(it)) {
+		struct zkfs_node *node =
+			zkfs_container_of(it, struct zkfs_node, by_name);
+
+		if (node->parent == parent && strcmp(node->name, name) == 0)
+			return node;
+	}
+	return NULL;
+}
+
+static bool same_incarnation(struct zkfs_node *node, enum zkfs_type type,
+			     int64_t czxid)
+{
+	if (node->type != type)
+		return false;
+	if (node->adopt) {
+		node->adopt = false;
+		node->czxid = czxid;
+	}
+	return node->czxid == czxid;
+}
+
+struct zkfs_node *zkfs_tree_intern(struct zkfs_tree *tree,
+				   struct zkfs_node *parent, const char *name,
+				   enum zkfs_type type, int64_t czxid)
+{
+	struct zkfs_node *old = zkfs_tree_find(tree, parent, name);
+	struct zkfs_node *node;
+
+	if (old && same_incarnation(old, type, czxid))
+		return zkfs_tree_ref(old);
+	node = node_new(tree, name, type, czxid);
+	if (!node)
+		return NULL;
+	if (old)
+		zkfs_tree_detach(tree, old);
+	node->parent = zkfs_tree_ref(parent);
+	make_current(tree, node);
+	return node;
+}
+
+struct zkfs_node *zkfs_tree_ref(struct zkfs_node *node)
+{
+	assert(node->n_refs > 0);
+	node->n_refs++;
+	return node;
+}
+
+struct zkfs_node *zkfs_tree_unref(struct zkfs_tree *tree,
+				  struct zkfs_node *node)
+{
+	/* A loop and not a recursion: the last child of a deep chain may take
+	 * all its parents along. */
+	while (node) {
+		struct zkfs_node *parent = node->parent;
+
+		assert(node->n_refs > 0);
+		if (--node->n_refs > 0)
+			break;
+		assert(node->n_lookups == 0);
+		assert(zkfs_list_empty(&node->handles));
+		zkfs_tree_detach(tree, node);
+		node_free(tree, node);
+		node = parent;
+	}
+	return NULL;
+}
+
+void zkfs_tree_looked_up(struct zkfs_node *node)
+{
+	if (node->n_lookups++ == 0)
+		zkfs_tree_ref(node);
+}
+
+void zkfs_tree_forget(struct zkfs_tree *tree, uint64_t id, uint64_t n)
+{
+	struct zkfs_node *node = zkfs_tree_get(tree, id);
+
+	if (!node || node->n_lookups == 0)
+		return;
+	node->n_lookups -= n < node->n_lookups ? n : node->n_lookups;
+	if (node->n_lookups == 0)
+		zkfs_tree_unref(tree, node);
+}
+
+void zkfs_tree_detach(struct zkfs_tree *tree, struct zkfs_node *node)
+{
+	if (!node->current)
+		return;
+	node->current = false;
+	zkfs_hash_remove(&tree->by_name, &node->by_name);
+}
+
+static void adopt_below(struct zkfs_tree *tree, struct zkfs_node *above)
+{
+	struct zkfs_hash_link *it = NULL;
+
+	while ((it = zkfs_hash_next(&tree->by_id, it))) {
+		struct zkfs_node *node =
+			zkfs_container_of(it, struct zkfs_node, by_id);
+
+		if (node->current && zkfs_tree_below(node, above))
+			node->adopt = true;
+	}
+}
+
+int zkfs_tree_rename(struct zkfs_tree *tree, struct zkfs_node *node,
+		     struct zkfs_node *parent, const char *name)
+{
+	struct zkfs_node *old = zkfs_tree_find(tree, parent, name);
+	struct zkfs_node *old_parent = node->parent;
+	char *copy = strdup(name);
+
+	if (!copy)
+		return -ENOMEM;
+	if (old && old != node)
+		zkfs_tree_detach(tree, old);
+	zkfs_tree_detach(tree, node);
+	free(node->name);
+	node->name = copy;
+	node->parent = zkfs_tree_ref(parent);
+	make_current(tree, node);
+	zkfs_tree_unref(tree, old_parent);
+	if (node->type == ZKFS_TYPE_DIR)
+		adopt_below(tree, node);
+	node->adopt = true;
+	return 0;
+}
+
+bool zkfs_tree_below(const struct zkfs_node *node,
+		     const struct zkfs_node *above)
+{
+	for (; node; node = node->parent)
+		if (node == above)
+			return true;
+	return false;
+}
+
+char *zkfs_tree_path(const struct zkfs_node *node)
+{
+	const struct zkfs_node *it;
+	size_t len = 0;
+	char *path;
+
+	if (node->type == ZKFS_TYPE_DATA)
+		node = node->parent;
+	for (it = node; it->parent; it = it->parent)
+		len += 1 + strlen(it->name);
+	path = malloc(len + 2);
+	if (!path)
+		return NULL;
+	if (len == 0) {
+		memcpy(path, "/", 2);
+		return path;
+	}
+	path[len] = '\0';
+	for (it = node; it->parent; it = it->parent) {
+		size_t n = strlen(it->name);
+
+		len -= n;
+		memcpy(path + len, it->name, n);
+		path[--len] = '/';
+	}
+	return path;
+}
+
+void zkfs_tree_saw(struct zkfs_node *node, const struct zkfs_stat *stat,
+		   int64_t now_ms)
+{
+	node->stat = *stat;
+	node->seen_ms = now_ms;
+}
