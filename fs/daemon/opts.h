@@ -1,7 +1,8 @@
 /*
  * opts: the command line: zkfs [-o OPTIONS] [-f] [-d] SOURCE MOUNTPOINT, in
- * the order mount(8) and fstab use too (SOURCE MOUNTPOINT -o ...). Generic mount options are accepted and ignored;
- * an unknown one is an error that names it.
+ * the order mount(8) and fstab use too (SOURCE MOUNTPOINT -o ...). Generic
+ * mount options are accepted and ignored; an unknown one is an error that names
+ * it.
  */
 #ifndef ZKFS_DAEMON_OPTS_H
 #define ZKFS_DAEMON_OPTS_H
@@ -35,10 +36,11 @@ struct zkfs_opts {
 	bool auto_unmount;
 	int timeo_ms;		/* timeo=SECONDS (decimals allowed); default:
 				 * session_timeout */
-	int session_timeout_ms; /* session_timeout=SECONDS; default 10 s, at least
-				 * 0.5 s (facts/zookeeper.md, section 1) */
+	int session_timeout_ms; /* session_timeout=SECONDS; default 10 s, at
+				 * least 0.5 s (facts/zookeeper.md, section 1)
+				 */
 	char *dataname;		/* default ".data" */
-	char **lockroots;	/* lockroot=PATH, repeatable; default "/locks" */
+	char **lockroots; /* lockroot=PATH, repeatable; default "/locks" */
 	size_t n_lockroots;
 	unsigned locknames; /* enum zkfs_name_family; locknames=curator:kazoo:
 			     * curator-rw or "all" */
