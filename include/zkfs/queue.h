@@ -23,6 +23,7 @@ struct zkfs_queue_entry {
 struct zkfs_queue {
 	struct zkfs_queue_entry *entries; /* sorted by sequence, then name */
 	size_t n_entries;
+	char *bytes; /* what the entries' strings point into */
 };
 
 /* Parses a child list; names that are no contenders are left out, names are
@@ -36,9 +37,18 @@ void zkfs_queue_fini(struct zkfs_queue *queue);
 const struct zkfs_queue_entry *zkfs_queue_find(const struct zkfs_queue *queue,
 					       const char *prefix);
 /* The nearest entry before `sequence` that a contender of `mode` must wait
- * for, other than the one beginning with `own` (NULL: none), or NULL. */
+ * for, other than the one beginning with `own` (NULL: none), or NULL. An equal
+ * sequence number counts as before: numbers repeat once the server's counter
+ * is at its end, and then waiting is safe where a guess is not. */
 const struct zkfs_queue_entry *
 zkfs_queue_blocker(const struct zkfs_queue *queue, int64_t sequence,
 		   enum zkfs_lock_mode mode, const char *own);
+/* How many there are. */
+size_t zkfs_queue_n_blockers(const struct zkfs_queue *queue, int64_t sequence,
+			     enum zkfs_lock_mode mode, const char *own);
+/* Takes out an entry of the queue, known to have gone since the list was
+ * read. Moves those behind it: pointers to entries are void. */
+void zkfs_queue_remove(struct zkfs_queue *queue,
+		       const struct zkfs_queue_entry *entry);
 
 #endif
