@@ -5,19 +5,51 @@
  *
  *   open       zkfs_commit_init(), zkfs_commit_base()
  *   write      zkfs_commit_write(), zkfs_commit_truncate()
- *   flush ...  zkfs_commit_begin() -> SET -> zkfs_commit_set_done() -> DONE
- *                                      ^ GET <-'  (a lost reply, or an append
- *                                      '-- zkfs_commit_get_done()  that met a
- *                                                                  conflict)
+ *   flush ...  zkfs_commit_begin() -> DONE, or BUSY, or
+ *
+ *              SET -> zkfs_commit_set_done() -.
+ *               ^                             |-> DONE, SET or GET
+ *              GET -> zkfs_commit_get_done() -'
+ *
+ * Each of the three answers what is next, so one function of the caller can
+ * act upon all of them. The outcome stands in zkfs_commit_error() once DONE was
+ * answered, and until the next begin.
  *
  * A handle shows its own view: the version it started from with its writes
  * applied. The view is committed as a whole by one set that names the base
  * version; if the znode has moved on the handle fails with -ESTALE and stays
  * failed. An appending handle is not bound to a version: it takes the newest
- * data, adds what was appended, and tries again on a conflict.
+ * data, adds what was appended, and tries again on a conflict, for as long as
+ * there are conflicts. What binds it to its version is a truncation (O_TRUNC or
+ * ftruncate), until that is committed.
+ *
+ * Two kinds of failure. A handle that has *failed* stays so: conflicts, a
+ * refusal by the server, a write that does not fit. What it had collected is
+ * dropped and the old version stays whole; every later write is refused, and
+ * every later flush, fsync and release that has a loss to tell of tells it. The
+ * other kind is the failure of *one begin*: a set that was certainly not sent
+ * in time (-ETIMEDOUT), or no memory for sending it (-ENOMEM). The handle stays
+ * as dirty as it was, and a later begin tries again: fsync(2) succeeds when the
+ * server is back.
+ *
+ * A lost reply leaves the set in doubt, and is resolved by reading back:
+ *
+ *   the base version        it did not happen: the same set again
+ *   the next, same data     it happened
+ *   the next, other data    another's change: -ESTALE, or appended again
+ *   a later one             cannot be known: -EIO
+ *   none, or a younger one  the znode was deleted: -ESTALE
+ *
+ * A server that lags behind may show the base version although the set has
+ * happened; the repeated set then meets a conflict, which is why that
+ * conflict is resolved by reading back as well. When the znode cannot be read
+ * back in time the begin fails with -EIO and the next one goes on with the
+ * reading. Two clients that set the same bytes on the same version cannot be
+ * told apart here.
  *
  * "Owner" is the kernel's lock owner of a request, one a process (its file
- * table): it tells which process wrote last and which one is closing.
+ * table): it tells which process wrote last and which one is closing. 0 is an
+ * unknown owner (libfuse shows none for ftruncate).
  */
 #ifndef ZKFS_COMMIT_H
 #define ZKFS_COMMIT_H
@@ -45,39 +77,48 @@ enum zkfs_commit_next {
 	ZKFS_COMMIT_DONE, /* nothing; zkfs_commit_error() is the outcome */
 	ZKFS_COMMIT_SET,  /* send zkfs_commit_payload() */
 	ZKFS_COMMIT_GET,  /* read the znode, then zkfs_commit_get_done() */
-	ZKFS_COMMIT_BUSY, /* a commit is under way: ask again when it ended */
+	ZKFS_COMMIT_BUSY, /* a commit is under way: begin again after DONE */
 };
 
+/* The handle. Its fields are the module's own. */
 struct zkfs_commit {
 	struct zkfs_buf *view;	  /* what this handle reads; NULL: empty */
-	struct zkfs_buf *payload; /* what a set under way carries */
+	struct zkfs_buf *payload; /* what the set under way carries */
 	size_t base_len;	  /* append: where the appended bytes begin */
 	size_t payload_tail;	  /* append: appended bytes in the payload */
 	size_t limit;		  /* most bytes one set can carry */
 	int32_t version;	  /* the base version */
-	int32_t payload_version;  /* the version the set named */
-	int error;		  /* sticky: 0 or -errno */
+	int error;		  /* outcome of the last begin */
+	int failed;		  /* sticky: 0 or -errno */
 	unsigned flags;
-	bool based;	   /* zkfs_commit_base() was called */
-	bool dirty;	   /* view differs from the base version */
-	bool trunc;	   /* O_TRUNC not yet committed, nothing written */
-	bool abandoned;	   /* the last writer was killed by a signal */
-	bool unlinked;	   /* the name is gone by our own doing */
-	bool in_flight;	   /* a set or get is under way */
-	bool verifying;	   /* the get is to resolve a lost reply */
-	bool has_writer;   /* `writer` is set */
-	bool has_flusher;  /* `flusher` is set */
-	bool wrote_during; /* written to while in flight */
-	uint64_t writer;   /* owner of the last write */
-	uint64_t flusher;  /* owner of the first flush of a bare truncation */
+	bool based;	    /* zkfs_commit_base() was called */
+	bool dirty;	    /* written to, and not in the payload */
+	bool trunc;	    /* O_TRUNC not yet committed, nothing written */
+	bool bound;	    /* append: truncated, so bound to the version */
+	bool behind;	    /* append: the base is known to be outdated */
+	bool lost;	    /* failed, and something was lost by that */
+	bool abandoned;	    /* the last writer was killed by a signal */
+	bool unlinked;	    /* the name is gone by our own doing */
+	bool in_flight;	    /* a set or get is under way */
+	bool reading;	    /* it is a get */
+	bool doubt;	    /* whether the payload was set is not known */
+	bool again;	    /* begun in doubt: set what came after it too */
+	bool payload_bound; /* `bound` of what the payload carries */
+	bool has_writer;    /* `writer` is set */
+	bool many_writers;  /* others than `writer` have written as well */
+	bool has_flusher;   /* `flusher` is set */
+	uint64_t writer;    /* owner of the last write */
+	uint64_t flusher;   /* owner of the first flush of a bare truncation */
 };
 
 /* `limit`: zkfs_zk_data_max(). */
 void zkfs_commit_init(struct zkfs_commit *commit, unsigned flags, size_t limit);
+/* Drops everything; nothing may be under way (cancel the request first). */
 void zkfs_commit_fini(struct zkfs_commit *commit);
 
 /* What open found: data (a reference is taken; NULL: empty) and its version.
- * With ZKFS_COMMIT_TRUNC the data is not looked at. */
+ * With ZKFS_COMMIT_TRUNC the data is not looked at. Once, and before all that
+ * follows. */
 void zkfs_commit_base(struct zkfs_commit *commit, struct zkfs_buf *data,
 		      int32_t version);
 
@@ -87,7 +128,7 @@ void zkfs_commit_base(struct zkfs_commit *commit, struct zkfs_buf *data,
 int zkfs_commit_write(struct zkfs_commit *commit, const void *data, size_t len,
 		      size_t off, uint64_t owner);
 /* ftruncate(2). Errors as zkfs_commit_write. An appending handle becomes
- * bound to its base version. */
+ * bound to its base version until that is committed. */
 int zkfs_commit_truncate(struct zkfs_commit *commit, size_t len,
 			 uint64_t owner);
 
@@ -96,22 +137,33 @@ int zkfs_commit_truncate(struct zkfs_commit *commit, size_t len,
 size_t zkfs_commit_read(const struct zkfs_commit *commit, size_t off,
 			size_t len, const void **ret_data);
 size_t zkfs_commit_size(const struct zkfs_commit *commit);
-/* Whether a commit is owed: written, or truncated by open. */
+/* Whether a commit is owed or under way: written, or truncated by open, and
+ * neither failed nor abandoned. */
 bool zkfs_commit_pending(const struct zkfs_commit *commit);
 
 /* A process that had the handle open was killed by a signal. If it wrote last
- * (or nobody wrote) nothing is committed until somebody writes again. */
+ * (or nobody wrote) no flush and no release commits until somebody writes
+ * again; fsync, which only the living call, does. To be called before the
+ * begin of that process's flush. */
 void zkfs_commit_killed(struct zkfs_commit *commit, uint64_t owner);
 /* Another handle or client has changed the znode: version-bound handles fail
- * with -ESTALE unless they are unlinked. Not to be called for one's own set. */
+ * with -ESTALE unless they are unlinked; appending ones will read first. While
+ * a set is under way or in doubt this is without effect, so it does no harm
+ * that one's own set fires the watch before its reply: events and replies
+ * come in the server's order, so a change that is seen before the reply came
+ * before the set, and the reply tells of it. */
 void zkfs_commit_conflict(struct zkfs_commit *commit);
 /* Our own mount has removed the name: commits succeed and do nothing. */
 void zkfs_commit_unlink(struct zkfs_commit *commit);
 
-/* Whether to commit now. A FLUSH with nothing written is free; a truncation
- * with nothing written is committed by the second flush of the same owner, or
- * by RELEASE (a shell's first flush comes before its first write: facts/fuse.md,
- * section 5). Returns SET, BUSY or DONE. */
+/* Whether to commit now; returns DONE, BUSY, SET or GET.
+ *
+ * A flush commits what its owner has written. It is free when nothing is
+ * dirty, and when only another process wrote: `{ echo a; date; echo b; } >f`
+ * must not be committed when `date`, which has the file open too, exits. A
+ * truncation with nothing written is committed by the second flush of the same
+ * owner, or by RELEASE (a shell's first flush comes before its first write, as
+ * it closes the descriptor it made the copy from). */
 enum zkfs_commit_next zkfs_commit_begin(struct zkfs_commit *commit,
 					enum zkfs_commit_cause cause,
 					uint64_t owner);
@@ -119,20 +171,26 @@ enum zkfs_commit_next zkfs_commit_begin(struct zkfs_commit *commit,
 void zkfs_commit_payload(const struct zkfs_commit *commit,
 			 const void **ret_data, size_t *ret_len,
 			 int32_t *ret_version);
-/* The set was answered; `version` is that of the reply's Stat. Returns DONE,
- * or GET: an append met a conflict, or the reply was lost. */
+/* The set was answered; `version` is that of the reply's Stat. */
 enum zkfs_commit_next zkfs_commit_set_done(struct zkfs_commit *commit,
 					   enum zkfs_error error,
 					   int32_t version);
-/* The get was answered: `data` as in zkfs_commit_base. Returns SET or DONE. */
+/* The get was answered: `data` as in zkfs_commit_base. */
 enum zkfs_commit_next zkfs_commit_get_done(struct zkfs_commit *commit,
 					   enum zkfs_error error,
 					   struct zkfs_buf *data,
 					   int32_t version);
 
+/* The outcome of the last begin that is DONE. */
 static inline int zkfs_commit_error(const struct zkfs_commit *commit)
 {
 	return commit->error;
+}
+
+/* The errno a write would be refused with, or 0. */
+static inline int zkfs_commit_failed(const struct zkfs_commit *commit)
+{
+	return commit->failed;
 }
 
 #endif
