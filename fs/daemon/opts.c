@@ -681,9 +681,11 @@ void zkfs_opts_fini(struct zkfs_opts *opts)
 	*opts = (struct zkfs_opts){0};
 }
 
+#define HELP(name_, set_, field_, value_, help_) help_
+#define HELP_ON_OPTIONS				 OPTIONS(HELP)
+
 const char *zkfs_opts_help(void)
 {
-#define HELP(name_, set_, field_, value_, help_) help_
 	return "Usage: zkfs [-o OPTIONS] [-f] [-d] SOURCE MOUNTPOINT\n"
 	       "Mounts a ZooKeeper tree as a directory.\n"
 	       "\n"
@@ -696,9 +698,7 @@ const char *zkfs_opts_help(void)
 	       "  -V, --version  show the version and end\n"
 	       "\n"
 	       "Mount options, separated by commas (a default stands in "
-	       "parentheses):\n" OPTIONS(
-		       HELP) "\n"
-			     "Generic mount options that mean nothing here, such as nofail, "
-			     "_netdev or noatime,\nare accepted and ignored.\n";
-#undef HELP
+	       "parentheses):\n" HELP_ON_OPTIONS "\n"
+	       "Generic mount options that mean nothing here, such as nofail\n"
+	       "or noatime, are accepted and ignored.\n";
 }
