@@ -19,11 +19,18 @@
  *            was made), FAILED (zkfs_lockq_error; nothing is left), LOST (held
  *            or waited and lost; the caller then calls zkfs_lockq_leave)
  *
+ * How to drive it. After start, and after every reply, fired, session, lose
+ * and leave, submit what zkfs_lockq_next() yields until it returns false, and
+ * only then look at the state: next() may be what grants the lock, since a
+ * grant needs our own watch to be on its way. Nothing is yielded while
+ * disconnected. A watch that is still live when the next request of its kind
+ * is submitted is taken back first (zkfs_zk_unwatch).
+ *
  * The order is that of the sequence numbers the server gives (ZooKeeper
  * recipes, "Locks"). The list is read once: numbers only grow, so the set of
- * contenders before us only shrinks; it is read again before a grant only if a
- * stock Curator write lock stood before us, which may downgrade
- * (facts/locks.md, section 11).
+ * contenders before us only shrinks; it is read again when several of them may
+ * be gone at once, and before a grant if a stock Curator write lock stood
+ * before us, which may downgrade (facts/locks.md, section 11).
  */
 #ifndef ZKFS_LOCKQ_H
 #define ZKFS_LOCKQ_H
@@ -53,9 +60,9 @@ enum zkfs_lockq_state {
 
 /* Requests to carry out; several may be under way at once, one of a kind. */
 enum zkfs_lockq_ask {
-	ZKFS_LOCKQ_ASK_JOIN,	/* MULTI of the ops given */
-	ZKFS_LOCKQ_ASK_SYNC,	/* SYNC of path; sent before the list behind it */
-	ZKFS_LOCKQ_ASK_LIST,	/* CHILDREN of path */
+	ZKFS_LOCKQ_ASK_JOIN, /* MULTI of the ops given */
+	ZKFS_LOCKQ_ASK_SYNC, /* SYNC of path; sent before the list behind it */
+	ZKFS_LOCKQ_ASK_LIST, /* CHILDREN of path */
 	ZKFS_LOCKQ_ASK_BLOCKER, /* GET of path with the blocker's watch */
 	ZKFS_LOCKQ_ASK_OWN,	/* EXISTS of path with our own watch; its
 				 * czxid is the token */
@@ -107,14 +114,21 @@ void zkfs_lockq_reply(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 void zkfs_lockq_fired(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 		      enum zkfs_zk_event event);
 /* The connection came or went, or a new session began. While disconnected
- * nothing is granted; a new generation loses the contender. */
+ * nothing is granted; a new generation loses the contender. Calling it with
+ * nothing changed is allowed, and tries again what a server has refused (a
+ * delete it had no right to refuse): do so with each heartbeat while one is
+ * LEAVING. */
 void zkfs_lockq_session(struct zkfs_lockq *lockq, bool connected,
 			uint64_t generation);
+/* The lease is over: what is held or waited for is LOST (-EIO), whatever the
+ * server says later. One that is not in the queue yet FAILS. */
+void zkfs_lockq_lose(struct zkfs_lockq *lockq);
 /* Takes the contender out, from any state; GONE when nothing is left. */
 void zkfs_lockq_leave(struct zkfs_lockq *lockq);
 
 enum zkfs_lockq_state zkfs_lockq_state(const struct zkfs_lockq *lockq);
-/* FAILED, BUSY and LOST: the negative errno for the caller. */
+/* FAILED, BUSY and LOST, and LEAVING on the way there: the negative errno for
+ * the caller. */
 int zkfs_lockq_error(const struct zkfs_lockq *lockq);
 /* The fencing token: czxid of the primary; 0 until it is known. */
 int64_t zkfs_lockq_token(const struct zkfs_lockq *lockq);
