@@ -1,7 +1,8 @@
 /*
  * servers: the server list of the command line, and how it becomes numeric
  * addresses. The client library would resolve names on every turn of the loop
- * and lose the session silently when that fails (facts/zookeeper.md, section 1).
+ * and lose the session silently when that fails (facts/zookeeper.md, section
+ * 1).
  */
 #ifndef ZKFS_ZK_SERVERS_H
 #define ZKFS_ZK_SERVERS_H
