@@ -150,6 +150,8 @@ struct zkfs_zk_req {
 	/* The port's. */
 	struct zkfs_link link;
 	void *call;
+	uint64_t seq;		 /* place in the order of submission */
+	enum zkfs_error verdict; /* the answer, once it is decided */
 	bool active;
 };
 
