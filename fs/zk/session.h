@@ -7,6 +7,11 @@
  * completions, watches, time-outs, the connect watchdog, and opens a new
  * session when the old one has expired. The descriptor must be asked for anew
  * each turn: the client reopens its socket under the same number.
+ *
+ * Requests are sent by dispatch, not by submit. A loop that dispatches the
+ * session last, after what submits requests, saves a turn for each batch.
+ * `done`, `fired` and `changed` are called from dispatch only, and may do
+ * anything but call the functions of this file.
  */
 #ifndef ZKFS_ZK_SESSION_H
 #define ZKFS_ZK_SESSION_H
@@ -18,10 +23,13 @@
 
 struct zkfs_auth; /* fs/zk/auth.h: credentials from -o authfile= */
 
+/* The shortest session timeout that may be asked for. */
+#define ZKFS_SESSION_TIMEOUT_MIN_MS 500
+
 struct zkfs_session_config {
-	const char *servers;   /* "1.2.3.4:2181,[::1]:2182", numeric only */
-	const char *chroot;    /* "" or "/a/b" */
-	int timeout_ms;	       /* asked for; the server clamps it */
+	const char *servers; /* "1.2.3.4:2181,[::1]:2182", numeric only */
+	const char *chroot;  /* "" or "/a/b" */
+	int timeout_ms;	     /* asked for; the server clamps it */
 	const struct zkfs_auth *auth; /* or NULL; must outlive the session */
 };
 
@@ -40,6 +48,12 @@ void zkfs_session_prepare(struct zkfs_zk *zk, int *ret_fd, short *ret_events,
 			  int64_t *ret_deadline_ms);
 /* To be called after every poll; `revents` of the descriptor given before. */
 void zkfs_session_dispatch(struct zkfs_zk *zk, short revents);
+
+/* What another client needs to take the session over, and so to end it. For
+ * tests only: it is as good as the session itself. Returns 0, or -ENOTCONN
+ * before the first session. */
+int zkfs_session_secret(const struct zkfs_zk *zk, int64_t *ret_id,
+			char ret_passwd[16]);
 
 /* A word for the log and the status: "connected", "connecting", ... */
 const char *zkfs_session_state(const struct zkfs_zk *zk);

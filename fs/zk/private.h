@@ -1,0 +1,79 @@
+/*
+ * private: the client's one structure, for the files of this layer only.
+ *
+ *   port.c     what include/zkfs/zk.h promises: submit, cancel, ask
+ *   call.c     requests that the library has
+ *   session.c  connection, session, and the turn of the loop
+ */
+#ifndef ZKFS_ZK_PRIVATE_H
+#define ZKFS_ZK_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <zookeeper/zookeeper.h>
+
+#include "fs/zk/outbox.h"
+#include "fs/zk/watch.h"
+#include "include/zkfs/zk.h"
+
+struct zkfs_auth;
+
+/* The server throttles beyond 1000; more than this only adds latency. */
+#define ZKFS_CALLS_MAX 256
+/* Bytes the library may hold of what it has not sent or heard of. */
+#define ZKFS_CALLS_BYTES_MAX (16 * 1024 * 1024)
+
+enum zkfs_session_state {
+	ZKFS_SESSION_CONNECTING, /* no session yet */
+	ZKFS_SESSION_CONNECTED,
+	ZKFS_SESSION_RECONNECTING, /* the session may still live */
+	ZKFS_SESSION_EXPIRED,	   /* the next is about to be opened */
+	ZKFS_SESSION_REFUSED,	   /* authentication failed */
+	ZKFS_SESSION_CLOSED,
+	_ZKFS_SESSION_STATE_N
+};
+
+struct zkfs_zk {
+	char *hosts; /* for the library, chroot included */
+	unsigned n_hosts;
+	size_t chroot_len;
+	int asked_ms; /* the session timeout we ask for */
+	const struct zkfs_auth *auth;
+
+	zhandle_t *zh; /* NULL between two sessions */
+	enum zkfs_session_state state;
+	uint64_t generation;
+	int64_t session_id;
+	int timeout_ms; /* negotiated */
+	bool over;	/* the session that `generation` counts has ended */
+	bool closing;	/* zkfs_session_close(): `done` is not called */
+
+	int fd;
+	short events;
+	int64_t interest_ms; /* the library wants to be asked again */
+	int64_t attempt_ms;  /* the connect under way began; ZKFS_NEVER: none */
+	int64_t reopen_ms;   /* without a handle: make one no sooner */
+	unsigned n_cuts;     /* connects cut short since the last success */
+	bool torn;	     /* a send failed; see heal() */
+	bool cut;	     /* this connection is to be given up */
+
+	struct zkfs_outbox outbox;
+	struct zkfs_link calls; /* zkfs_call.link, as sent */
+	size_t n_calls;
+	size_t calls_bytes;
+	struct zkfs_watch_table watches;
+	struct zkfs_link listeners;
+};
+
+/* Whether requests can be handed to the library. */
+bool zkfs_session_usable(const struct zkfs_zk *zk);
+/* Whether `generation`, as a request names it, can (still) be served. */
+bool zkfs_session_serves(const struct zkfs_zk *zk, uint64_t generation);
+
+/* The one watcher of the library. */
+void zkfs_call_watcher(zhandle_t *zh, int type, int state, const char *path,
+		       void *ctx);
+
+#endif
