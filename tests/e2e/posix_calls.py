@@ -1,0 +1,88 @@
+"""posix_calls: exact system calls for the tests, where the shell is too blunt.
+
+A test says py 'CODE' ARGUMENT...: the code finds its arguments in A and this
+module's names imported.
+"""
+# All names are for the tests.
+# pylint: disable=unused-import,unused-wildcard-import,wildcard-import
+import ctypes
+import errno
+import fcntl
+import os
+import select
+import signal
+import stat
+import sys
+import threading
+import time
+from os import *  # noqa: F401,F403
+from os import O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY
+
+A = sys.argv[1:]
+
+
+def err(function, *arguments, **named):
+    """The name of the errno that a call fails with, or "OK"."""
+    try:
+        function(*arguments, **named)
+        return "OK"
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error.errno))
+
+
+def expect(wanted, function, *arguments, **named):
+    got = err(function, *arguments, **named)
+    if got != wanted:
+        sys.exit("%s%r: expected %s, got %s" % (
+            getattr(function, "__name__", function), arguments, wanted, got))
+
+
+def same(got, wanted):
+    if got != wanted:
+        sys.exit("expected %r, got %r" % (short(wanted), short(got)))
+
+
+def short(value):
+    if isinstance(value, (bytes, str)) and len(value) > 200:
+        return value[:200]
+    return value
+
+
+def spew(path, data, flags=O_WRONLY | O_CREAT | O_TRUNC):
+    fd = os.open(path, flags, 0o666)
+    try:
+        done = os.write(fd, data)
+        if done != len(data):
+            sys.exit("short write: %d of %d" % (done, len(data)))
+    finally:
+        os.close(fd)
+
+
+def read_all(path):
+    fd = os.open(path, O_RDONLY)
+    try:
+        parts = []
+        while True:
+            part = os.read(fd, 1 << 21)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+    finally:
+        os.close(fd)
+
+
+def renameat2(old, new, flags):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(-100, os.fsencode(old), -100, os.fsencode(new), flags):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def within(seconds, test):
+    """Tries until it is true; False when time is over."""
+    end = time.monotonic() + seconds
+    while not test():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
