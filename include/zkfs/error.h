@@ -36,7 +36,7 @@ enum zkfs_error {
 #define ZKFS_ERROR_ENUM_(name, code, err, words) ZKFS_E_##name,
 	ZKFS_ERRORS(ZKFS_ERROR_ENUM_)
 #undef ZKFS_ERROR_ENUM_
-		_ZKFS_ERROR_N
+	_ZKFS_ERROR_N
 };
 
 /* The table's entry for a protocol code; ZKFS_E_OTHER for one not in it. */

@@ -1,7 +1,7 @@
 /*
  * path: znode paths and names. What the server refuses as a name was measured
- * (facts/zookeeper.md, section 2) and is refused here first, since one bad path in a
- * multi aborts the C client.
+ * (facts/zookeeper.md, section 2) and is refused here first, since one bad path
+ * in a multi aborts the C client.
  *
  * A path is absolute, "/" or "/a/b", without a trailing slash; it does not
  * include the chroot.

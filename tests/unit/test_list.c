@@ -27,7 +27,7 @@ static int digits(struct zkfs_link *head)
 	int backward = 0;
 	int unit = 1;
 
-	zkfs_list_for_each (it, head)
+	zkfs_list_for_each(it, head)
 		forward = forward * 10 + number_of(it);
 	for (struct zkfs_link *it = head->prev; it != head; it = it->prev) {
 		backward += number_of(it) * unit;
@@ -108,14 +108,14 @@ static void test_walk_may_remove_the_current(void **state)
 		items[i] = (struct item){.number = i + 1};
 		zkfs_list_append(&head, &items[i].link);
 	}
-	zkfs_list_for_each_safe (it, &head) {
+	zkfs_list_for_each_safe(it, &head) {
 		n++;
 		if (number_of(it) % 2)
 			zkfs_list_remove(it);
 	}
 	assert_int_equal(n, 9);
 	assert_int_equal(digits(&head), 2468);
-	zkfs_list_for_each_safe (it, &head)
+	zkfs_list_for_each_safe(it, &head)
 		zkfs_list_remove(it);
 	assert_true(zkfs_list_empty(&head));
 }

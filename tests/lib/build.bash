@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# build: the three builds that the tests use, each made at most once a run.
+#
+#   build        gcc
+#   build-clang  clang; its compile_commands.json serves clang-tidy
+#   build-asan   clang with AddressSanitizer and UndefinedBehaviorSanitizer
+
+declare -A build_dirs=([gcc]=build [clang]=build-clang [asan]=build-asan)
+# The exit status of those that were made in this run.
+declare -A build_status=()
+
+# Sets up anew or again: tests are found when meson runs, so that a new test
+# is only seen by a reconfigured build.
+setup_build() {
+	local dir=$1
+	shift
+	set -- -Dwerror=true -Dtests=true "$@"
+	if [ -e "$dir/build.ninja" ]; then
+		limited 120 meson setup --reconfigure "$dir" "$@" && return
+	fi
+	if [ -d "$dir/meson-private" ]; then
+		limited 120 meson setup --wipe "$dir" "$@"
+	else
+		limited 120 meson setup "$dir" "$@"
+	fi
+}
+
+make_build() {
+	local kind=$1 dir=${build_dirs[$1]}
+	case $kind in
+	gcc)
+		CC=gcc setup_build "$dir" || return
+		;;
+	clang)
+		CC=clang setup_build "$dir" || return
+		;;
+	asan)
+		CC=clang setup_build "$dir" -Db_lundef=false \
+			-Db_sanitize=address,undefined \
+			-Dc_args='-fno-sanitize-recover=all -fno-omit-frame-pointer' ||
+			return
+		;;
+	esac
+	limited 600 ninja -C "$dir"
+}
+
+# A group: one build, one test.
+group_build() {
+	local kind=$1
+	build_status[$kind]=0
+	make_build "$kind" || build_status[$kind]=$?
+	if [ "${build_status[$kind]}" -eq 0 ]; then
+		count_pass
+	else
+		count_fail
+	fi
+}
+
+# Makes a build that a group needs, as a group before it. Groups that need a
+# broken one fail.
+need_build() {
+	local kind=$1
+	[ -n "${build_status[$kind]-}" ] ||
+		run_group "build/$kind" group_build "$kind"
+	[ "${build_status[$kind]}" -eq 0 ]
+}

@@ -1,0 +1,123 @@
+# shellcheck shell=bash disable=SC2154
+# lint: what can be said about the sources without running them.
+
+# The files of the tree that match the patterns, new ones included.
+source_files() {
+	git ls-files -z --cached --others --exclude-standard -- "$@" |
+		while IFS= read -r -d '' file; do
+			# One that is deleted but not yet committed is listed.
+			[ ! -f "$file" ] || printf '%s\n' "$file"
+		done | sort -u
+}
+
+group_layers() {
+	check "includes point down" limited 60 tests/layers.py
+	limited 60 tests/layers.py --self-test >"$logs/layers.tap"
+	count_tap "$logs/layers.tap"
+}
+
+# Each header, twice, as the only thing of a source: it includes what it
+# needs and bears being included again.
+group_headers() {
+	local header compiler cflags
+	read -ra cflags < <(pkg-config --cflags fuse3)
+	# libfuse wants to be told which of its interfaces is meant.
+	cflags+=("$(grep -ohm 1 -e '-DFUSE_USE_VERSION=[0-9]*' \
+		meson.build fs/ops/meson.build || echo -I.)")
+	cflags+=(-std=gnu17 -D_GNU_SOURCE -I. -Wall -Wextra -Wshadow
+		-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla
+		-Wno-unused-parameter -Werror -Wfatal-errors -fsyntax-only -x c -)
+	while IFS= read -r header; do
+		for compiler in gcc clang; do
+			check "$compiler $header" \
+				header_alone "$header" "$compiler" "${cflags[@]}"
+		done
+	done < <(source_files 'fs/*.h' 'include/*.h')
+}
+
+header_alone() {
+	local header=$1
+	shift
+	printf '#include "%s"\n#include "%s"\n' "$header" "$header" |
+		timeout 60 "$@"
+}
+
+group_format() {
+	local files
+	mapfile -t files < <(source_files '*.c' '*.h')
+	check "clang-format -i FILE; ${#files[@]} files" \
+		format_all "${files[@]}"
+}
+
+format_all() {
+	local file status=0
+	for file in "$@"; do
+		timeout 20 clang-format "$file" | cmp -s - "$file" && continue
+		echo "$file: is not as clang-format writes it"
+		status=1
+	done
+	return "$status"
+}
+
+# Only what is compiled can be looked at: the files that the build knows.
+group_tidy() {
+	need_build clang || return
+	check "clang-tidy" limited 300 tidy_all
+}
+
+tidy_all() {
+	python3 - build-clang/compile_commands.json <<-'END' |
+		import json, os, sys
+		entries = json.load(open(sys.argv[1]))
+		files = {os.path.relpath(os.path.join(e['directory'], e['file']))
+		         for e in entries}
+		print('\n'.join(sorted(files)))
+	END
+		xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-clang
+}
+
+group_cppcheck() {
+	check "cppcheck" limited 300 cppcheck --quiet -j "$(nproc)" \
+		--enable=warning,performance,portability,style \
+		--inline-suppr --suppressions-list=tests/lib/cppcheck.txt \
+		--library=posix --error-exitcode=1 -I. -D_GNU_SOURCE fs tests
+}
+
+# Scripts are known by their first line, parts of them by their name.
+shell_scripts() {
+	local file first
+	while IFS= read -r file; do
+		case $file in
+		*.bash | *.sh)
+			echo "$file"
+			continue
+			;;
+		esac
+		IFS= read -r first 2>/dev/null <"$file" || continue
+		case $first in
+		'#!'*/bash | '#!'*/sh | '#!'*env\ bash | '#!'*env\ sh)
+			echo "$file"
+			;;
+		esac
+	done < <(source_files)
+}
+
+group_shell() {
+	local file
+	while IFS= read -r file; do
+		check "$file" limited 60 shellcheck -x -P SCRIPTDIR "$file"
+	done < <(shell_scripts)
+	while IFS= read -r file; do
+		check "$file" \
+			limited 60 shellcheck -s bats -x -P SCRIPTDIR "$file"
+	done < <(source_files '*.bats')
+}
+
+group_python() {
+	local file
+	while IFS= read -r file; do
+		check "$file" limited 60 python3 -c \
+			'import sys; compile(open(sys.argv[1]).read(), *sys.argv[1:], "exec")' \
+			"$file"
+	done < <(source_files '*.py')
+}

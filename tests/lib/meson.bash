@@ -1,0 +1,26 @@
+# shellcheck shell=bash disable=SC2154
+# meson: the tests that meson knows, a suite at a time. Test cases are counted
+# from the report that meson writes, so that each line of TAP is one.
+
+meson_suites=(unit sim session)
+
+# Usage: group_meson BUILD SUITE
+group_meson() {
+	local kind=$1 suite=$2 dir=${build_dirs[$1]} status=0 counts
+	need_build "$kind" || return
+	rm -f "$dir/meson-logs/testlog-$suite.junit.xml"
+	limited 600 meson test -C "$dir" --no-rebuild --suite "$suite" \
+		--print-errorlogs --logbase "testlog-$suite" || status=$?
+	counts=$(python3 tests/lib/junit.py \
+		"$dir/meson-logs/testlog-$suite.junit.xml") || return
+	# shellcheck disable=SC2034
+	read -r passed failed skipped <<<"$counts"
+	return "$status"
+}
+
+# Every test belongs to a suite that is run here.
+group_suites() {
+	need_build gcc || return
+	check "each meson test is in a suite of: ${meson_suites[*]}" \
+		limited 60 python3 tests/lib/suites.py build "${meson_suites[@]}"
+}
