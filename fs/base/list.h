@@ -54,6 +54,19 @@ static inline void zkfs_list_remove(struct zkfs_link *link)
 	zkfs_list_init(link);
 }
 
+/* Moves every link of `from` to the end of `to`. */
+static inline void zkfs_list_splice(struct zkfs_link *to,
+				    struct zkfs_link *from)
+{
+	if (zkfs_list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	zkfs_list_init(from);
+}
+
 /* The first link of the list, or NULL. */
 static inline struct zkfs_link *zkfs_list_first(const struct zkfs_link *head)
 {

@@ -49,6 +49,9 @@ struct zkfs_node {
 	 * a directory here until then, though the type rule calls it a file:
 	 * `rm -r` and `tar -x` need it. */
 	int64_t dir_until_ms;
+	/* Our own unlink or rename of this name is under way: what the watches
+	 * of its handles report meanwhile is our own doing. */
+	unsigned n_own_changes;
 	int64_t reserved_until_ms; /* ENTRY: made by MKNOD, not opened yet */
 
 	struct zkfs_link handles; /* open handles, the owner's */

@@ -1,0 +1,123 @@
+/*
+ * loop: see loop.h.
+ */
+#include "fs/daemon/loop.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "fs/base/clock.h"
+#include "fs/base/log.h"
+#include "fs/ops/fs.h"
+#include "fs/zk/session.h"
+
+/* FUSE requests a turn: replies of the server must get their turn too. */
+#define REQUESTS_A_TURN 16
+
+enum {
+	FD_FUSE,
+	FD_SIGNAL,
+	FD_ZK,
+	N_FDS
+};
+
+static int timeout_until(int64_t deadline_ms)
+{
+	int64_t left;
+
+	if (deadline_ms == ZKFS_NEVER)
+		return -1;
+	left = deadline_ms - zkfs_clock_ms();
+	if (left <= 0)
+		return 0;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static void take_signal(struct zkfs_loop *loop)
+{
+	struct signalfd_siginfo info;
+
+	if (read(loop->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	zkfs_info("%s: unmounting", strsignal((int)info.ssi_signo));
+	loop->stop = true;
+}
+
+static int take_requests(struct zkfs_loop *loop)
+{
+	struct fuse_buf buf = {.mem = NULL};
+	int n = 0;
+
+	for (int i = 0; i < REQUESTS_A_TURN; i++) {
+		n = fuse_session_receive_buf(loop->session, &buf);
+		if (n <= 0)
+			break;
+		fuse_session_process_buf(loop->session, &buf);
+	}
+	free(buf.mem);
+	return n == -EAGAIN || n == -EINTR || n > 0 ? 0 : n;
+}
+
+int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
+{
+	struct pollfd fds[N_FDS] = {
+		[FD_FUSE] = {.fd = -1, .events = POLLIN},
+		[FD_SIGNAL] = {.fd = loop->signal_fd, .events = POLLIN},
+	};
+	int64_t due;
+	int error = 0;
+
+	if (loop->session)
+		fds[FD_FUSE].fd = fuse_session_fd(loop->session);
+	zkfs_session_prepare(loop->zk, &fds[FD_ZK].fd, &fds[FD_ZK].events,
+			     &due);
+	deadline_ms = zkfs_clock_earlier(deadline_ms, due);
+	if (loop->fs)
+		deadline_ms = zkfs_clock_earlier(deadline_ms,
+						 zkfs_fs_deadline(loop->fs));
+	if (poll(fds, N_FDS, timeout_until(deadline_ms)) < 0) {
+		if (errno != EINTR)
+			return -errno;
+		return 0;
+	}
+	if (fds[FD_SIGNAL].revents)
+		take_signal(loop);
+	zkfs_session_dispatch(loop->zk, fds[FD_ZK].revents);
+	if (fds[FD_FUSE].revents)
+		error = take_requests(loop);
+	if (loop->fs)
+		zkfs_fs_tick(loop->fs, zkfs_clock_ms());
+	return error;
+}
+
+int zkfs_loop_run(struct zkfs_loop *loop)
+{
+	int error = 0;
+
+	while (!error && !loop->stop && !fuse_session_exited(loop->session)) {
+		error = zkfs_loop_turn(loop, ZKFS_NEVER);
+		if (loop->ready && loop->fs->ready) {
+			loop->ready(loop->ready_arg);
+			loop->ready = NULL;
+		}
+	}
+	return error;
+}
+
+void zkfs_loop_drain(struct zkfs_loop *loop, int limit_ms)
+{
+	int64_t deadline = zkfs_clock_ms() + limit_ms;
+	struct fuse_session *session = loop->session;
+
+	loop->session = NULL;
+	while (zkfs_fs_busy(loop->fs) && zkfs_clock_ms() < deadline)
+		if (zkfs_loop_turn(loop, deadline) < 0)
+			break;
+	loop->session = session;
+}

@@ -1,0 +1,323 @@
+/*
+ * main: from the command line to a mount that answers, and back.
+ *
+ * Everything happens in one process. Unless -f, it is the child of the one
+ * that was started: that one waits until the mount answers, or prints nothing
+ * more and exits with the child's status, whose error line has been seen by
+ * then. Nothing is connected or started before the fork, so nothing is lost by
+ * it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fs/base/clock.h"
+#include "fs/base/log.h"
+#include "fs/base/util.h"
+#include "fs/daemon/loop.h"
+#include "fs/daemon/mount.h"
+#include "fs/daemon/opts.h"
+#include "fs/ops/fs.h"
+#include "fs/zk/auth.h"
+#include "fs/zk/servers.h"
+#include "fs/zk/session.h"
+
+#define EXIT_USAGE     2
+#define PROBE_MS_MAX   5000
+#define DRAIN_LIMIT_MS 3000
+#define WORDS	       512
+
+struct daemon {
+	struct zkfs_opts opts;
+	struct zkfs_servers servers;
+	char *numeric;
+	char *path; /* of the mount point */
+	struct zkfs_auth auth;
+	struct zkfs_fs fs;
+	bool has_fs;
+	struct zkfs_loop loop;
+	int ready_fd; /* the waiting parent; -1: none */
+	char words[WORDS];
+};
+
+static int min_int(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* Before the first connection: addresses, credentials, the mount point. */
+static int prepare(struct daemon *d)
+{
+	int error = zkfs_servers_parse(d->opts.source, &d->servers, d->words,
+				       WORDS);
+
+	if (!error)
+		error = zkfs_mount_check(d->opts.mountpoint, &d->path, d->words,
+					 WORDS);
+	if (!error && d->opts.authfile)
+		error = zkfs_auth_load(d->opts.authfile, &d->auth, d->words,
+				       WORDS);
+	if (!error)
+		error = zkfs_servers_resolve(&d->servers, &d->numeric, d->words,
+					     WORDS);
+	return error;
+}
+
+struct first_look {
+	struct zkfs_zk_req req;
+	bool done;
+	enum zkfs_error error;
+	struct zkfs_stat stat;
+};
+
+static void on_first_look(struct zkfs_zk_req *req,
+			  const struct zkfs_zk_reply *reply)
+{
+	struct first_look *look =
+		zkfs_container_of(req, struct first_look, req);
+
+	look->done = true;
+	look->error = reply->error;
+	if (!reply->error)
+		look->stat = *reply->stat;
+}
+
+/* The root must be there: a chroot that does not exist connects all right and
+ * then answers every request with ZNONODE. */
+static int look_at_root(struct daemon *d, struct zkfs_stat *ret_stat)
+{
+	struct first_look look = {
+		.req = {.kind = ZKFS_ZK_EXISTS,
+			.path = "/",
+			.deadline_ms = zkfs_clock_ms() + d->opts.timeo_ms,
+			.done = on_first_look}};
+
+	zkfs_zk_submit(d->loop.zk, &look.req);
+	while (!look.done && !d->loop.stop)
+		if (zkfs_loop_turn(&d->loop, ZKFS_NEVER) < 0)
+			break;
+	zkfs_zk_cancel(d->loop.zk, &look.req);
+	if (look.error == ZKFS_E_NONODE)
+		(void)snprintf(d->words, WORDS,
+			       "'%s' does not exist on the server; create it "
+			       "first",
+			       *d->servers.chroot ? d->servers.chroot : "/");
+	else if (look.error || !look.done)
+		(void)snprintf(d->words, WORDS,
+			       "no ZooKeeper session with %s: %s",
+			       d->servers.hosts,
+			       look.done ? zkfs_error_words(look.error)
+					 : "interrupted");
+	else
+		*ret_stat = look.stat;
+	if (!look.done)
+		return -EINTR;
+	return zkfs_error_to_errno(look.error);
+}
+
+static int connect_servers(struct daemon *d)
+{
+	struct zkfs_session_config config = {
+		.servers = d->numeric,
+		.chroot = d->servers.chroot,
+		.timeout_ms = d->opts.session_timeout_ms,
+		.auth = d->opts.authfile ? &d->auth : NULL,
+	};
+	int error = zkfs_servers_probe(d->numeric,
+				       min_int(d->opts.timeo_ms, PROBE_MS_MAX));
+
+	if (!error)
+		error = zkfs_session_open(&config, &d->loop.zk);
+	if (error)
+		(void)snprintf(d->words, WORDS,
+			       "cannot reach ZooKeeper at %s: %s",
+			       d->servers.hosts, strerror(-error));
+	return error;
+}
+
+static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
+{
+	struct zkfs_fs_config config = {
+		.style = {.uid = d->opts.uid,
+			  .gid = d->opts.gid,
+			  .fmask = d->opts.fmask,
+			  .dmask = d->opts.dmask},
+		.sync = d->opts.sync,
+		.strict = d->opts.strict,
+		.timeo_ms = d->opts.timeo_ms,
+		.dataname = d->opts.dataname,
+		.lockroots = d->opts.lockroots,
+		.n_lockroots = d->opts.n_lockroots,
+		.locknames = d->opts.locknames,
+	};
+	int error;
+
+	(void)gethostname(config.host, sizeof(config.host) - 1);
+	error = zkfs_fs_init(&d->fs, &config, d->loop.zk);
+	if (error) {
+		(void)snprintf(d->words, WORDS, "%s", strerror(-error));
+		return error;
+	}
+	d->has_fs = true;
+	zkfs_tree_saw(d->fs.tree.root, root, zkfs_clock_ms());
+	error = zkfs_mount(&d->opts, d->path, &d->fs, &d->loop.session,
+			   d->words, WORDS);
+	if (error)
+		return error;
+	d->fs.session = d->loop.session;
+	d->loop.fs = &d->fs;
+	return 0;
+}
+
+/* The mount answers: the command that started us may return. */
+static void on_ready(void *arg)
+{
+	struct daemon *d = arg;
+	int null;
+
+	zkfs_info("%s is mounted on %s", d->opts.source, d->path);
+	if (d->ready_fd < 0)
+		return;
+	zkfs_log_use_syslog("zkfs");
+	(void)chdir("/");
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(null, STDOUT_FILENO);
+		(void)dup2(null, STDERR_FILENO);
+		(void)close(null);
+	}
+	(void)write(d->ready_fd, "", 1);
+	(void)close(d->ready_fd);
+	d->ready_fd = -1;
+}
+
+static int catch_signals(struct daemon *d)
+{
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	d->loop.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return d->loop.signal_fd < 0 ? -errno : 0;
+}
+
+static void tear_down(struct daemon *d)
+{
+	if (d->loop.fs)
+		zkfs_loop_drain(&d->loop, DRAIN_LIMIT_MS);
+	zkfs_unmount(d->loop.session);
+	d->fs.session = NULL;
+	if (d->has_fs)
+		zkfs_fs_fini(&d->fs);
+	if (d->loop.zk)
+		zkfs_session_close(d->loop.zk, DRAIN_LIMIT_MS);
+	if (d->loop.signal_fd >= 0)
+		(void)close(d->loop.signal_fd);
+	zkfs_auth_fini(&d->auth);
+	zkfs_servers_fini(&d->servers);
+	free(d->numeric);
+	free(d->path);
+}
+
+static int serve(struct daemon *d)
+{
+	struct zkfs_stat root;
+	int error = catch_signals(d);
+
+	if (!error)
+		error = prepare(d);
+	if (!error)
+		error = connect_servers(d);
+	if (!error)
+		error = look_at_root(d, &root);
+	if (!error)
+		error = set_up_fs(d, &root);
+	if (error) {
+		zkfs_error("%s", *d->words ? d->words : strerror(-error));
+		tear_down(d);
+		return EXIT_FAILURE;
+	}
+	d->loop.ready = on_ready;
+	d->loop.ready_arg = d;
+	error = zkfs_loop_run(&d->loop);
+	if (error)
+		zkfs_error("the FUSE device failed: %s", strerror(-error));
+	tear_down(d);
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int wait_for_child(pid_t pid, int fd)
+{
+	int status;
+	ssize_t n;
+	char byte;
+
+	do
+		n = read(fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return EXIT_SUCCESS;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXIT_FAILURE;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
+static int serve_in_background(struct daemon *d)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		zkfs_error("cannot go to the background: %s", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	if (pid > 0) {
+		(void)close(fds[1]);
+		return wait_for_child(pid, fds[0]);
+	}
+	(void)close(fds[0]);
+	(void)setsid();
+	d->ready_fd = fds[1];
+	return serve(d);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {.ready_fd = -1, .loop = {.signal_fd = -1}};
+	int error, status = EXIT_SUCCESS;
+
+	error = zkfs_opts_parse(argc, argv, &d.opts, d.words, WORDS);
+	if (error) {
+		zkfs_error("%s", d.words);
+		return EXIT_USAGE;
+	}
+	if (d.opts.debug)
+		zkfs_log_set_level(ZKFS_LOG_DEBUG);
+	switch (d.opts.command) {
+	case ZKFS_OPTS_HELP:
+		(void)fputs(zkfs_opts_help(), stdout);
+		break;
+	case ZKFS_OPTS_VERSION:
+		(void)printf("zkfs %s\n", ZKFS_VERSION);
+		break;
+	case ZKFS_OPTS_MOUNT:
+		status =
+			d.opts.foreground ? serve(&d) : serve_in_background(&d);
+		break;
+	}
+	zkfs_opts_fini(&d.opts);
+	return status;
+}

@@ -1,0 +1,280 @@
+/*
+ * mount: see mount.h.
+ */
+#include "fs/daemon/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fs/base/log.h"
+#include "fs/base/util.h"
+#include "fs/daemon/opts.h"
+#include "fs/ops/fs.h"
+
+#define FUSE_DEVICE "/dev/fuse"
+#define FS_TYPE	    "fuse.zkfs"
+/* id, parent, major:minor, root, mount point: proc(5) */
+#define MOUNTINFO_POINT 5
+
+/* The newest line libfuse had to say: the reason when a call of it fails. */
+static char libfuse_words[256];
+
+static void on_libfuse_log(enum fuse_log_level level, const char *format,
+			   va_list args)
+{
+	(void)vsnprintf(libfuse_words, sizeof(libfuse_words), format, args);
+	libfuse_words[strcspn(libfuse_words, "\n")] = '\0';
+	zkfs_debug("libfuse: %s", libfuse_words);
+}
+
+/* The absolute path, without a look at the last component: it may be a mount
+ * that is dead or does not answer. */
+static char *absolute(const char *mountpoint)
+{
+	zkfs_autofree char *copy = strdup(mountpoint);
+	zkfs_autofree char *dir = NULL;
+	zkfs_autofree char *real = NULL;
+	char *path = NULL, *base;
+	size_t len = copy ? strlen(copy) : 0;
+
+	if (!copy)
+		return NULL;
+	while (len > 1 && copy[len - 1] == '/')
+		copy[--len] = '\0';
+	base = strrchr(copy, '/');
+	base = base ? base + 1 : copy;
+	/* "." and ".." and "/" are directories that are there. */
+	if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+		return realpath(copy, NULL);
+	dir = strndup(copy, (size_t)(base - copy));
+	real = dir ? realpath(*dir ? dir : ".", NULL) : NULL;
+	if (!real || asprintf(&path, "%s/%s",
+			      strcmp(real, "/") == 0 ? "" : real, base) < 0)
+		return NULL;
+	return path;
+}
+
+/* Undoes the octal escapes of /proc/self/mountinfo (proc(5)). */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' &&
+		    from[2] && from[3]) {
+			*to = (char)((from[1] - '0') * 64 +
+				     (from[2] - '0') * 8 + (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* The n-th blank-separated field of a line, counted from 1, ended in place;
+ * NULL when there are fewer. */
+static char *field(char *line, int n)
+{
+	char *save = NULL, *at = strtok_r(line, " \n", &save);
+
+	while (at && --n > 0)
+		at = strtok_r(NULL, " \n", &save);
+	return at;
+}
+
+/* Whether the topmost mount on this path is one of ours. */
+static bool is_zkfs(const char *path)
+{
+	zkfs_autofree char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+
+	if (!file)
+		return false;
+	while (getline(&line, &size, file) > 0) {
+		char *type = strstr(line, " - ");
+		bool ours = type && strncmp(type + 3, FS_TYPE " ",
+					    strlen(FS_TYPE) + 1) == 0;
+		char *point = field(line, MOUNTINFO_POINT);
+
+		if (!point)
+			continue;
+		unescape(point);
+		if (strcmp(point, path) == 0)
+			found = ours;
+	}
+	(void)fclose(file);
+	return found;
+}
+
+static int run_fusermount(const char *path)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		(void)execlp("fusermount3", "fusermount3", "-u", "-z", "-q",
+			     "--", path, (char *)NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+}
+
+static int detach(const char *path)
+{
+	if (umount2(path, MNT_DETACH) == 0)
+		return 0;
+	return errno == EPERM ? run_fusermount(path) : -errno;
+}
+
+static int refuse(char *words, size_t words_len, const char *path, int error,
+		  const char *why)
+{
+	(void)snprintf(words, words_len, "mount point '%s': %s", path,
+		       why ? why : strerror(-error));
+	return error;
+}
+
+static int check_alive(const char *path, char *words, size_t words_len)
+{
+	struct stat st;
+	int error;
+
+	if (stat(path, &st) == 0)
+		return refuse(words, words_len, path, -EBUSY,
+			      "a zkfs is mounted here already");
+	if (errno != ENOTCONN && errno != ECONNABORTED)
+		return refuse(words, words_len, path, -errno, NULL);
+	error = detach(path);
+	if (error)
+		return refuse(words, words_len, path, -ENOTCONN,
+			      "left behind by a dead daemon; unmount it with "
+			      "fusermount3 -uz");
+	zkfs_info("mount point '%s' was left behind by a dead daemon; "
+		  "unmounted",
+		  path);
+	return 0;
+}
+
+int zkfs_mount_check(const char *mountpoint, char **ret_path, char *words,
+		     size_t words_len)
+{
+	zkfs_autofree char *path = absolute(mountpoint);
+	struct stat st;
+	int error;
+
+	if (!path)
+		return refuse(words, words_len, mountpoint, -errno, NULL);
+	if (is_zkfs(path)) {
+		error = check_alive(path, words, words_len);
+		if (error)
+			return error;
+	}
+	if (stat(path, &st) < 0)
+		return refuse(words, words_len, path, -errno, NULL);
+	if (!S_ISDIR(st.st_mode))
+		return refuse(words, words_len, path, -ENOTDIR, NULL);
+	*ret_path = zkfs_steal(&path);
+	return 0;
+}
+
+static int check_device(char *words, size_t words_len)
+{
+	zkfs_autoclose int fd = open(FUSE_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return 0;
+	(void)snprintf(words, words_len, "cannot open " FUSE_DEVICE ": %s (%s)",
+		       strerror(errno),
+		       errno == EACCES ? "it must be readable and writable by "
+					 "this user"
+				       : "is the kernel's fuse module loaded?");
+	return -errno;
+}
+
+/* The source has commas, which must not end the option. */
+static int add_options(struct fuse_args *args, const struct zkfs_opts *opts)
+{
+	zkfs_autofree char *fsname = NULL;
+	char *list = NULL;
+	int error = 0;
+
+	if (asprintf(&fsname, "fsname=%s", opts->source) < 0) {
+		fsname = NULL;
+		return -ENOMEM;
+	}
+	error |= fuse_opt_add_opt_escaped(&list, fsname);
+	error |= fuse_opt_add_opt(&list, "subtype=zkfs");
+	error |= fuse_opt_add_opt(&list, "nosuid");
+	error |= fuse_opt_add_opt(&list, "nodev");
+	if (opts->ro)
+		error |= fuse_opt_add_opt(&list, "ro");
+	if (opts->allow_other)
+		error |= fuse_opt_add_opt(&list, "allow_other");
+	/* Who lets others in lets the kernel check the mode bits: without it
+	 * nobody would. */
+	if (opts->default_permissions || opts->allow_other)
+		error |= fuse_opt_add_opt(&list, "default_permissions");
+	if (opts->auto_unmount)
+		error |= fuse_opt_add_opt(&list, "auto_unmount");
+	error |= fuse_opt_add_arg(args, "zkfs");
+	error |= fuse_opt_add_arg(args, "-o");
+	error |= fuse_opt_add_arg(args, list ? list : "");
+	free(list);
+	return error ? -ENOMEM : 0;
+}
+
+int zkfs_mount(const struct zkfs_opts *opts, const char *path,
+	       struct zkfs_fs *fs, struct fuse_session **ret_session,
+	       char *words, size_t words_len)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *session = NULL;
+	int error = check_device(words, words_len);
+
+	if (error)
+		return error;
+	fuse_set_log_func(on_libfuse_log);
+	error = add_options(&args, opts);
+	if (!error)
+		session = fuse_session_new(&args, zkfs_fs_operations(),
+					   sizeof(*zkfs_fs_operations()), fs);
+	fuse_opt_free_args(&args);
+	if (session && fuse_session_mount(session, path) == 0) {
+		int fd = fuse_session_fd(session);
+
+		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		*ret_session = session;
+		return 0;
+	}
+	if (session)
+		fuse_session_destroy(session);
+	(void)snprintf(words, words_len, "cannot mount on '%s': %s", path,
+		       *libfuse_words ? libfuse_words : "unknown reason");
+	return -EIO;
+}
+
+void zkfs_unmount(struct fuse_session *session)
+{
+	if (!session)
+		return;
+	fuse_session_unmount(session);
+	fuse_session_destroy(session);
+}

@@ -1,0 +1,26 @@
+/*
+ * mount: the mount point and the FUSE session on it. Failures are one line of
+ * words for the person who typed the command.
+ */
+#ifndef ZKFS_DAEMON_MOUNT_H
+#define ZKFS_DAEMON_MOUNT_H
+
+#include <stddef.h>
+
+struct fuse_session;
+struct zkfs_fs;
+struct zkfs_opts;
+
+/* Whether the mount point can be used: a directory, not a zkfs mount already.
+ * One that a dead daemon has left behind is unmounted. *ret_path is its
+ * absolute path, the caller's to free. 0, or a negative errno with words. */
+int zkfs_mount_check(const char *mountpoint, char **ret_path, char *words,
+		     size_t words_len);
+/* Mounts; the device is in non-blocking mode then. As above. */
+int zkfs_mount(const struct zkfs_opts *opts, const char *path,
+	       struct zkfs_fs *fs, struct fuse_session **ret_session,
+	       char *words, size_t words_len);
+/* Unmounts (if it is still mounted) and frees. NULL is fine. */
+void zkfs_unmount(struct fuse_session *session);
+
+#endif

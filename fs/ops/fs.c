@@ -1,0 +1,120 @@
+/*
+ * fs: see fs.h.
+ */
+#include "fs/ops/fs.h"
+
+#include <errno.h>
+
+#include "fs/base/clock.h"
+#include "fs/base/list.h"
+#include "fs/base/util.h"
+#include "fs/ops/contender.h"
+#include "fs/ops/dir.h"
+#include "fs/ops/file.h"
+#include "fs/ops/lock.h"
+#include "fs/ops/reply.h"
+
+static void on_session(struct zkfs_zk_listener *listener)
+{
+	struct zkfs_fs *fs =
+		zkfs_container_of(listener, struct zkfs_fs, listener);
+
+	zkfs_lock_session(fs);
+	zkfs_file_session(fs);
+}
+
+int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
+		 struct zkfs_zk *zk)
+{
+	*fs = (struct zkfs_fs){.config = *config, .zk = zk};
+	if (zkfs_tree_init(&fs->tree) < 0)
+		return -ENOMEM;
+	if (zkfs_hash_init(&fs->handles) < 0) {
+		zkfs_tree_fini(&fs->tree);
+		return -ENOMEM;
+	}
+	zkfs_list_init(&fs->ops);
+	zkfs_list_init(&fs->contenders);
+	zkfs_list_init(&fs->unlinkers);
+	fs->generation = zkfs_zk_generation(zk);
+	fs->listener.changed = on_session;
+	zkfs_zk_listen(zk, &fs->listener);
+	return 0;
+}
+
+static void drop_handle(struct zkfs_fs *fs, struct zkfs_handle *handle)
+{
+	switch (handle->kind) {
+	case ZKFS_HANDLE_FILE:
+		zkfs_file_drop(
+			zkfs_container_of(handle, struct zkfs_file, handle));
+		break;
+	case ZKFS_HANDLE_DIR:
+		zkfs_dir_drop(fs, handle);
+		break;
+	case ZKFS_HANDLE_LOCK:
+		zkfs_contender_drop(zkfs_container_of(
+			handle, struct zkfs_contender, handle));
+		break;
+	case ZKFS_HANDLE_TEXT:
+		zkfs_lock_drop_text(fs, handle);
+		break;
+	}
+}
+
+void zkfs_fs_fini(struct zkfs_fs *fs)
+{
+	struct zkfs_hash_link *it;
+	struct zkfs_link *first;
+
+	zkfs_zk_unlisten(fs->zk, &fs->listener);
+	while ((first = zkfs_list_first(&fs->ops)))
+		zkfs_reply_error(zkfs_list_entry(first, struct zkfs_op, link),
+				 -ECONNABORTED);
+	while ((it = zkfs_hash_next(&fs->handles, NULL)))
+		drop_handle(fs,
+			    zkfs_container_of(it, struct zkfs_handle, by_fh));
+	while ((first = zkfs_list_first(&fs->contenders)))
+		zkfs_contender_drop(
+			zkfs_list_entry(first, struct zkfs_contender, link));
+	zkfs_hash_fini(&fs->handles);
+	zkfs_tree_fini(&fs->tree);
+}
+
+int64_t zkfs_fs_deadline(const struct zkfs_fs *fs)
+{
+	return zkfs_lock_deadline(fs);
+}
+
+void zkfs_fs_tick(struct zkfs_fs *fs, int64_t now_ms)
+{
+	zkfs_lock_tick(fs, now_ms);
+}
+
+bool zkfs_fs_busy(const struct zkfs_fs *fs)
+{
+	struct zkfs_hash_link *it = NULL;
+
+	while ((it = zkfs_hash_next(&fs->handles, it))) {
+		const struct zkfs_handle *handle =
+			zkfs_container_of(it, struct zkfs_handle, by_fh);
+
+		if (handle->kind == ZKFS_HANDLE_FILE &&
+		    zkfs_container_of(handle, struct zkfs_file, handle)
+			    ->commit.in_flight)
+			return true;
+	}
+	return false;
+}
+
+int64_t zkfs_fs_patience(const struct zkfs_fs *fs)
+{
+	return zkfs_clock_ms() + fs->config.timeo_ms;
+}
+
+int64_t zkfs_fs_short_patience(const struct zkfs_fs *fs)
+{
+	/* A third: long enough for a server to be restarted, short enough for
+	 * an operator who has typed `ls` behind it. */
+	return zkfs_clock_ms() + (fs->config.timeo_ms + 2) / 3;
+}

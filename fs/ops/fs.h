@@ -1,0 +1,84 @@
+/*
+ * fs: what all operations share: the tree, the port, the open handles, and
+ * what the mount was asked to be. One a mount, owned by the daemon.
+ *
+ * How a request travels: libfuse calls a function of ops/table.c's table,
+ * which takes the request over as a `struct zkfs_op` (ops/reply.h), asks the
+ * server through the port, and returns to the loop; the reply's `done` answers
+ * the kernel. Nothing here ever waits.
+ */
+#ifndef ZKFS_OPS_FS_H
+#define ZKFS_OPS_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fs/base/hash.h"
+#include "fs/core/attr.h"
+#include "fs/core/tree.h"
+#include "include/zkfs/link.h"
+#include "include/zkfs/zk.h"
+
+struct fuse_lowlevel_ops;
+struct fuse_session;
+
+/* How many handles one mount keeps open; one more is ENFILE. */
+#define ZKFS_HANDLES_MAX 65536
+
+/* Kernel time-outs. Nothing is cached beyond what one system call needs: a
+ * look-up's attributes serve the fstat that follows it, and a listing's serve
+ * the lstat of each entry that `ls -l` does right behind it. */
+#define ZKFS_ATTR_TIMEOUT_S    0.1
+#define ZKFS_LISTING_TIMEOUT_S 0.25
+
+struct zkfs_fs_config {
+	struct zkfs_attr_style style;
+	bool sync;
+	bool strict;
+	int64_t timeo_ms;
+	const char *dataname;
+	char *const *lockroots;
+	size_t n_lockroots;
+	unsigned locknames; /* enum zkfs_name_family */
+	char host[65];
+};
+
+struct zkfs_fs {
+	struct zkfs_fs_config config;
+	struct zkfs_zk *zk;
+	struct fuse_session *session;
+	struct zkfs_tree tree;
+	struct zkfs_hash handles; /* struct zkfs_handle, by fh */
+	uint64_t last_fh;
+	struct zkfs_link ops;	     /* every request under way */
+	struct zkfs_link contenders; /* ours, also those on their way out */
+	struct zkfs_link unlinkers;  /* `rm` of entries, until they are gone */
+	struct zkfs_zk_listener listener;
+	uint64_t generation; /* of the session, as last heard */
+	bool ready; /* the kernel's INIT was answered: the mount is usable */
+};
+
+/* Copies the config (its pointers must outlive the fs). 0 or -ENOMEM. */
+int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
+		 struct zkfs_zk *zk);
+/* Cancels every request without an answer (the mount is gone), frees all. */
+void zkfs_fs_fini(struct zkfs_fs *fs);
+
+/* The table for fuse_session_new(); its userdata is the struct zkfs_fs. */
+const struct fuse_lowlevel_ops *zkfs_fs_operations(void);
+
+/* When zkfs_fs_tick() wants to be called next: zkfs_clock_ms() or NEVER. */
+int64_t zkfs_fs_deadline(const struct zkfs_fs *fs);
+void zkfs_fs_tick(struct zkfs_fs *fs, int64_t now_ms);
+/* Whether commits are still on their way to the server. (Contenders need no
+ * time at the end: they go with the session.) */
+bool zkfs_fs_busy(const struct zkfs_fs *fs);
+
+/* Deadlines for requests: those that hold a kernel lock of a directory while
+ * they wait (facts: LOOKUP, MKNOD, MKDIR, UNLINK, RENAME, SETATTR, WRITE)
+ * give up sooner, since who waits behind them cannot be interrupted. */
+int64_t zkfs_fs_patience(const struct zkfs_fs *fs);
+int64_t zkfs_fs_short_patience(const struct zkfs_fs *fs);
+
+#endif

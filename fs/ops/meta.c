@@ -1,0 +1,441 @@
+/*
+ * meta: see meta.h.
+ */
+#include "fs/ops/meta.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "fs/base/buf.h"
+#include "fs/base/clock.h"
+#include "fs/base/list.h"
+#include "fs/base/util.h"
+#include "fs/ops/file.h"
+#include "fs/ops/lock.h"
+#include "fs/ops/store.h"
+#include "include/zkfs/path.h"
+
+/* What statfs answers: it has no server to ask (df must answer at once with
+ * every server dead), and installers want to see room. */
+#define STATFS_BLOCK  4096
+#define STATFS_BLOCKS (1ULL << 28)
+
+/* Look-up */
+
+struct zkfs_node *zkfs_meta_intern(struct zkfs_fs *fs, struct zkfs_node *parent,
+				   const char *name,
+				   const struct zkfs_stat *stat)
+{
+	enum zkfs_type type = zkfs_attr_type(stat, false);
+	struct zkfs_node *old = zkfs_tree_find(&fs->tree, parent, name);
+	int64_t now = zkfs_clock_ms();
+	struct zkfs_node *node;
+
+	if (type == ZKFS_TYPE_FILE && old && old->type == ZKFS_TYPE_DIR &&
+	    (old->adopt || old->czxid == stat->czxid) &&
+	    now < old->dir_until_ms)
+		type = ZKFS_TYPE_DIR;
+	node = zkfs_tree_intern(&fs->tree, parent, name, type, stat->czxid);
+	if (node)
+		zkfs_tree_saw(node, stat, now);
+	return node;
+}
+
+static void answer_node(struct zkfs_op *op, struct zkfs_node *node,
+			const struct zkfs_stat *stat)
+{
+	struct stat st;
+
+	if (!node) {
+		zkfs_reply_error(op, -ENOMEM);
+		return;
+	}
+	zkfs_node_stat(op->fs, node, op->path, stat, &st);
+	zkfs_reply_entry(op, node, &st);
+}
+
+void zkfs_meta_answer(struct zkfs_op *op, const struct zkfs_stat *stat)
+{
+	answer_node(op, zkfs_meta_intern(op->fs, op->node, op->name, stat),
+		    stat);
+}
+
+static void on_lookup(struct zkfs_zk_req *req,
+		      const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+
+	if (!reply->error) {
+		zkfs_meta_answer(op, reply->stat);
+		return;
+	}
+	/* ENOENT is said for ZNONODE only: a name that could not be looked up
+	 * is not a name that does not exist. */
+	if (reply->error == ZKFS_E_NONODE) {
+		struct zkfs_node *old =
+			zkfs_tree_find(&op->fs->tree, op->node, op->name);
+
+		if (old)
+			zkfs_tree_detach(&op->fs->tree, old);
+	}
+	zkfs_reply_zk_error(op, reply->error);
+}
+
+static void on_lookup_data(struct zkfs_zk_req *req,
+			   const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+	struct zkfs_node *node;
+
+	if (reply->error) {
+		zkfs_reply_zk_error(op, reply->error);
+		return;
+	}
+	node = zkfs_tree_intern(&op->fs->tree, op->node, op->name,
+				ZKFS_TYPE_DATA, reply->stat->czxid);
+	if (node)
+		zkfs_tree_saw(node, reply->stat, zkfs_clock_ms());
+	answer_node(op, node, reply->stat);
+}
+
+static bool is_data_name(const struct zkfs_op *op)
+{
+	return strcmp(op->name, op->fs->config.dataname) == 0;
+}
+
+void zkfs_meta_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct zkfs_op *op = zkfs_op_new(req, "LOOKUP", parent, sizeof(*op));
+
+	if (!op || !zkfs_op_path(op, name))
+		return;
+	if (op->node->type != ZKFS_TYPE_DIR) {
+		zkfs_reply_error(op, -ENOTDIR);
+		return;
+	}
+	if (zkfs_lock_is_lock_node(op->fs, op->node)) {
+		zkfs_lock_lookup(op);
+		return;
+	}
+	op->zk.kind = ZKFS_ZK_EXISTS;
+	if (is_data_name(op)) {
+		free(op->path);
+		op->path = zkfs_tree_path(op->node);
+		if (!op->path)
+			zkfs_reply_error(op, -ENOMEM);
+		else
+			(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs),
+					     on_lookup_data);
+		return;
+	}
+	if (!zkfs_path_name_valid(name)) {
+		/* ZooKeeper has no such name, so there is no such file. */
+		zkfs_reply_error(op, strlen(name) > ZKFS_NAME_MAX
+					     ? -ENAMETOOLONG
+					     : -ENOENT);
+		return;
+	}
+	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_lookup);
+}
+
+void zkfs_meta_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	zkfs_tree_forget(&zkfs_fs_of(req)->tree, ino, n);
+	fuse_reply_none(req);
+}
+
+void zkfs_meta_forget_multi(fuse_req_t req, size_t count,
+			    struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		zkfs_tree_forget(&zkfs_fs_of(req)->tree, forgets[i].ino,
+				 forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+/* Attributes */
+
+/* The size of a file that the asker itself has written to and not committed
+ * is what it has written; everybody else sees the last whole version. */
+static void answer_attr(struct zkfs_op *op, const struct zkfs_stat *stat)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(op->req);
+	struct zkfs_file *dirty = zkfs_file_dirty_by(op->node, ctx->pid);
+	double timeout = ZKFS_ATTR_TIMEOUT_S;
+	struct stat st;
+
+	zkfs_node_stat(op->fs, op->node, op->path, stat, &st);
+	if (op->node->unlinked)
+		st.st_nlink = 0;
+	if (dirty) {
+		st.st_size = (off_t)zkfs_commit_size(&dirty->commit);
+		timeout = 0;
+	}
+	zkfs_reply_attr(op, &st, timeout);
+}
+
+/* The name is gone or means something else; who has it open still has it. */
+static void answer_gone(struct zkfs_op *op)
+{
+	struct zkfs_file *file = zkfs_file_any(op->node);
+	struct stat st;
+
+	if (!file) {
+		zkfs_reply_error(op, -ESTALE);
+		return;
+	}
+	zkfs_node_stat(op->fs, op->node, op->path, &file->stat, &st);
+	st.st_size = (off_t)zkfs_commit_size(&file->commit);
+	st.st_nlink = 0;
+	zkfs_reply_attr(op, &st, 0);
+}
+
+static bool same_node(struct zkfs_node *node, const struct zkfs_stat *stat)
+{
+	if (node->id == ZKFS_TREE_ROOT_ID)
+		return true;
+	if (node->adopt) {
+		node->adopt = false;
+		node->czxid = stat->czxid;
+	}
+	return node->czxid == stat->czxid;
+}
+
+static void on_getattr(struct zkfs_zk_req *req,
+		       const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+
+	if (reply->error == ZKFS_E_NONODE) {
+		answer_gone(op);
+	} else if (reply->error) {
+		zkfs_reply_zk_error(op, reply->error);
+	} else if (!same_node(op->node, reply->stat)) {
+		answer_gone(op);
+	} else {
+		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
+		answer_attr(op, reply->stat);
+	}
+}
+
+void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	struct zkfs_op *op = zkfs_op_new(req, "GETATTR", ino, sizeof(*op));
+	struct stat st;
+
+	if (!op || !zkfs_op_path(op, NULL))
+		return;
+	if (op->node->type == ZKFS_TYPE_ENTRY) {
+		zkfs_lock_entry_stat(op->fs, op->node, &st);
+		zkfs_reply_attr(op, &st, 0);
+		return;
+	}
+	if (op->node->unlinked) {
+		answer_gone(op);
+		return;
+	}
+	/* `ls -d` and `umount` of the mount point answer without a server. */
+	if (ino == ZKFS_TREE_ROOT_ID && !zkfs_zk_connected(op->fs->zk)) {
+		answer_attr(op, &op->node->stat);
+		return;
+	}
+	op->zk.kind = ZKFS_ZK_EXISTS;
+	(void)zkfs_op_submit(op, zkfs_fs_patience(op->fs), on_getattr);
+}
+
+/* Changing attributes: the read-modify-write loop of truncate(2) and touch(1)
+ * on a name that this caller has not open. */
+
+struct setattr_op {
+	struct zkfs_store_op store; /* first: an ftruncate goes on as one */
+	bool resize;
+	size_t size;
+	struct zkfs_buf *data;
+};
+
+static struct setattr_op *setattr_from_zk(struct zkfs_zk_req *req)
+{
+	return zkfs_container_of(zkfs_container_of(zkfs_op_from_zk(req),
+						   struct zkfs_store_op, op),
+				 struct setattr_op, store);
+}
+
+static void setattr_fini(struct zkfs_op *op)
+{
+	struct setattr_op *set = zkfs_container_of(
+		zkfs_container_of(op, struct zkfs_store_op, op),
+		struct setattr_op, store);
+
+	zkfs_list_remove(&set->store.waiting);
+	set->data = zkfs_buf_unref(set->data);
+}
+
+static void setattr_read(struct setattr_op *set);
+
+static void on_setattr_set(struct zkfs_zk_req *req,
+			   const struct zkfs_zk_reply *reply)
+{
+	struct setattr_op *set = setattr_from_zk(req);
+	struct zkfs_op *op = &set->store.op;
+
+	if (reply->error == ZKFS_E_BADVERSION) {
+		setattr_read(set); /* somebody was faster: on the newest */
+		return;
+	}
+	if (reply->error) {
+		zkfs_reply_zk_error(op, reply->error);
+		return;
+	}
+	zkfs_file_committed(op->fs, op->node, reply->stat, NULL);
+	answer_attr(op, reply->stat);
+}
+
+static void on_setattr_get(struct zkfs_zk_req *req,
+			   const struct zkfs_zk_reply *reply)
+{
+	struct setattr_op *set = setattr_from_zk(req);
+	struct zkfs_op *op = &set->store.op;
+
+	if (reply->error || !same_node(op->node, reply->stat)) {
+		int error = zkfs_error_to_errno(reply->error);
+
+		zkfs_reply_error(op,
+				 !error || error == -ENOENT ? -ESTALE : error);
+		return;
+	}
+	zkfs_buf_unref(set->data);
+	set->data = zkfs_buf_new(reply->data, reply->len);
+	if (!set->data ||
+	    (set->resize && zkfs_buf_resize(&set->data, set->size) < 0)) {
+		zkfs_reply_error(op, -ENOMEM);
+		return;
+	}
+	op->zk.kind = ZKFS_ZK_SET;
+	op->zk.data = set->data->data;
+	op->zk.len = set->data->len;
+	op->zk.version = reply->stat->version;
+	op->zk.done = on_setattr_set;
+	zkfs_zk_submit(op->fs->zk, &op->zk);
+}
+
+static void setattr_read(struct setattr_op *set)
+{
+	struct zkfs_op *op = &set->store.op;
+
+	op->zk.kind = ZKFS_ZK_GET;
+	op->zk.data = NULL;
+	op->zk.len = 0;
+	op->zk.done = on_setattr_get;
+	zkfs_zk_submit(op->fs->zk, &op->zk);
+}
+
+static void setattr_rewrite(struct setattr_op *set)
+{
+	struct zkfs_op *op = &set->store.op;
+
+	if (set->resize && set->size > zkfs_zk_data_max(op->fs->zk, op->path)) {
+		zkfs_reply_error(op, -EFBIG);
+		return;
+	}
+	op->zk.path = op->path;
+	op->zk.deadline_ms = zkfs_fs_short_patience(op->fs);
+	setattr_read(set);
+	(void)zkfs_op_park(op);
+}
+
+/* Owner, mode and explicit times: ZooKeeper has no such fields. */
+static int refused(const struct zkfs_op *op, const struct stat *attr,
+		   int to_set)
+{
+	struct stat now;
+
+	if (!op->fs->config.strict)
+		return 0;
+	zkfs_node_stat(op->fs, op->node, op->path, &op->node->stat, &now);
+	if ((to_set & FUSE_SET_ATTR_MODE) &&
+	    (attr->st_mode & 07777) != (now.st_mode & 07777))
+		return -EPERM;
+	if ((to_set & FUSE_SET_ATTR_UID) && attr->st_uid != now.st_uid)
+		return -EPERM;
+	if ((to_set & FUSE_SET_ATTR_GID) && attr->st_gid != now.st_gid)
+		return -EPERM;
+	if ((to_set & FUSE_SET_ATTR_MTIME) &&
+	    !(to_set & FUSE_SET_ATTR_MTIME_NOW) &&
+	    (attr->st_mtim.tv_sec != now.st_mtim.tv_sec ||
+	     attr->st_mtim.tv_nsec != now.st_mtim.tv_nsec))
+		return -EPERM;
+	return 0;
+}
+
+/* touch(1) makes a new version with the same data. A directory has no data to
+ * touch, and a file that this caller is writing gets its new version anyway. */
+static bool is_touch(const struct zkfs_op *op, int to_set)
+{
+	return (to_set & FUSE_SET_ATTR_MTIME_NOW) &&
+	       op->node->type != ZKFS_TYPE_DIR && !op->node->unlinked &&
+	       !zkfs_file_dirty_by(op->node, fuse_req_ctx(op->req)->pid);
+}
+
+void zkfs_meta_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
+		       int to_set, struct fuse_file_info *fi)
+{
+	struct setattr_op *set = zkfs_op_new(req, "SETATTR", ino, sizeof(*set));
+	struct zkfs_op *op;
+	struct zkfs_handle *handle = NULL;
+	int error;
+
+	if (!set)
+		return;
+	op = &set->store.op;
+	op->fini = setattr_fini;
+	if (!zkfs_op_path(op, NULL))
+		return;
+	if (op->node->type == ZKFS_TYPE_ENTRY) {
+		struct stat st;
+
+		zkfs_lock_entry_stat(op->fs, op->node, &st);
+		zkfs_reply_attr(op, &st, 0);
+		return;
+	}
+	error = refused(op, attr, to_set);
+	if (error) {
+		zkfs_reply_error(op, error);
+		return;
+	}
+	if (fi)
+		handle = zkfs_handle_get(op->fs, fi->fh, ZKFS_HANDLE_FILE);
+	set->resize = to_set & FUSE_SET_ATTR_SIZE;
+	set->size = (size_t)attr->st_size;
+	if (set->resize && handle) {
+		zkfs_file_truncate(
+			&set->store,
+			zkfs_container_of(handle, struct zkfs_file, handle),
+			set->size, fi->lock_owner);
+	} else if (set->resize || is_touch(op, to_set)) {
+		setattr_rewrite(set);
+	} else if (op->node->unlinked) {
+		answer_gone(op);
+	} else {
+		op->zk.kind = ZKFS_ZK_EXISTS;
+		(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs),
+				     on_getattr);
+	}
+}
+
+void zkfs_meta_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs vfs = {
+		.f_bsize = STATFS_BLOCK,
+		.f_frsize = STATFS_BLOCK,
+		.f_blocks = STATFS_BLOCKS,
+		.f_bfree = STATFS_BLOCKS,
+		.f_bavail = STATFS_BLOCKS,
+		.f_namemax = ZKFS_NAME_MAX,
+	};
+
+	(void)fuse_reply_statfs(req, &vfs);
+}

@@ -1,0 +1,297 @@
+/*
+ * name: see name.h.
+ *
+ * Each operation is one transaction. A create that lost a race answers ESTALE
+ * and not EEXIST: the kernel then looks the name up again and gives open(2)
+ * with O_CREAT the file, and O_EXCL and mkdir(2) their EEXIST (do_filp_open()
+ * retries with LOOKUP_REVAL).
+ */
+#include "fs/ops/name.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/base/clock.h"
+#include "fs/base/util.h"
+#include "fs/ops/file.h"
+#include "fs/ops/lock.h"
+#include "fs/ops/meta.h"
+#include "fs/ops/reply.h"
+#include "include/zkfs/path.h"
+
+#define KEEP_DIR_MS 10000
+
+struct create_op {
+	struct zkfs_op op;
+	struct zkfs_zk_op steps[2];
+	struct zkfs_zk_req look; /* mkdir: the Stat, right behind the create */
+};
+
+struct remove_op {
+	struct zkfs_op op;
+	struct zkfs_node *victim; /* referenced; NULL if it is not known */
+};
+
+void zkfs_name_keep_dir(struct zkfs_node *dir)
+{
+	dir->dir_until_ms = zkfs_clock_ms() + KEEP_DIR_MS;
+}
+
+/* Whether a user may make this name in the op's directory; answers if not. */
+static bool may_make(struct zkfs_op *op)
+{
+	int error = 0;
+
+	if (strlen(op->name) > ZKFS_NAME_MAX)
+		error = -ENAMETOOLONG;
+	else if (!zkfs_path_name_valid(op->name))
+		error = -EINVAL;
+	else if (strcmp(op->name, op->fs->config.dataname) == 0)
+		error = -EEXIST;
+	if (error)
+		zkfs_reply_error(op, error);
+	return !error;
+}
+
+static int create_errno(enum zkfs_error error)
+{
+	if (error == ZKFS_E_NODEEXISTS)
+		return -ESTALE;
+	if (error == ZKFS_E_NOCHILDREN)
+		return -ENOTDIR; /* the directory has become an ephemeral */
+	return zkfs_error_to_errno(error);
+}
+
+static void on_mknod(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+	struct create_op *create = zkfs_container_of(op, struct create_op, op);
+
+	if (reply->error)
+		zkfs_reply_error(op, create_errno(reply->error));
+	else
+		zkfs_meta_answer(op, &create->steps[1].stat);
+}
+
+/* A file is made and set to empty in one transaction: its version is 1, so
+ * that every mount sees a file at once (the type rule), and the set's Stat
+ * saves a round trip. */
+static void make_file(struct create_op *create)
+{
+	struct zkfs_op *op = &create->op;
+
+	create->steps[0] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
+					       .path = op->path};
+	create->steps[1] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_SET,
+					       .path = op->path,
+					       .version = ZKFS_ZK_ANY_VERSION};
+	op->zk.kind = ZKFS_ZK_MULTI;
+	op->zk.ops = create->steps;
+	op->zk.n_ops = 2;
+	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_mknod);
+}
+
+void zkfs_name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
+		     mode_t mode, dev_t rdev)
+{
+	struct create_op *create =
+		zkfs_op_new(req, "MKNOD", parent, sizeof(*create));
+
+	if (!create || !zkfs_op_path(&create->op, name))
+		return;
+	if ((mode & S_IFMT) != S_IFREG && (mode & S_IFMT) != 0)
+		zkfs_reply_error(create, -EPERM);
+	else if (zkfs_lock_is_lock_node(create->op.fs, create->op.node))
+		zkfs_lock_mknod(&create->op);
+	else if (may_make(&create->op))
+		make_file(create);
+}
+
+static void on_mkdir_look(struct zkfs_zk_req *req,
+			  const struct zkfs_zk_reply *reply)
+{
+	struct create_op *create =
+		zkfs_container_of(req, struct create_op, look);
+
+	if (reply->error == ZKFS_E_NONODE)
+		zkfs_reply_error(create, -ESTALE); /* removed meanwhile */
+	else if (reply->error)
+		zkfs_reply_zk_error(create, reply->error);
+	else
+		zkfs_meta_answer(&create->op, reply->stat);
+}
+
+static void on_mkdir(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+
+	if (reply->error)
+		zkfs_reply_error(op, create_errno(reply->error));
+	/* else the look-up behind it answers */
+}
+
+static void mkdir_fini(struct zkfs_op *op)
+{
+	struct create_op *create = zkfs_container_of(op, struct create_op, op);
+
+	zkfs_zk_cancel(op->fs->zk, &create->look);
+}
+
+void zkfs_name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
+		     mode_t mode)
+{
+	struct create_op *create =
+		zkfs_op_new(req, "MKDIR", parent, sizeof(*create));
+	struct zkfs_op *op;
+	int64_t deadline;
+
+	if (!create || !zkfs_op_path(&create->op, name))
+		return;
+	op = &create->op;
+	op->fini = mkdir_fini;
+	if (zkfs_lock_is_lock_node(op->fs, op->node)) {
+		zkfs_reply_error(op, -EPERM);
+		return;
+	}
+	if (!may_make(op))
+		return;
+	deadline = zkfs_fs_short_patience(op->fs);
+	create->steps[0] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
+					       .path = op->path};
+	op->zk.kind = ZKFS_ZK_MULTI;
+	op->zk.ops = create->steps;
+	op->zk.n_ops = 1;
+	create->look = (struct zkfs_zk_req){.kind = ZKFS_ZK_EXISTS,
+					    .path = op->path,
+					    .deadline_ms = deadline,
+					    .done = on_mkdir_look};
+	if (!zkfs_op_submit(op, deadline, on_mkdir))
+		return;
+	zkfs_zk_submit(op->fs->zk, &create->look);
+}
+
+/* Removing */
+
+static void remove_fini(struct zkfs_op *op)
+{
+	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
+
+	if (!rm->victim)
+		return;
+	rm->victim->n_own_changes--;
+	rm->victim = zkfs_tree_unref(&op->fs->tree, rm->victim);
+}
+
+static void on_removed(struct zkfs_zk_req *req,
+		       const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
+
+	if (!reply->error) {
+		zkfs_name_keep_dir(op->node);
+		if (rm->victim) {
+			zkfs_file_unlinked(rm->victim);
+			zkfs_tree_detach(&op->fs->tree, rm->victim);
+		}
+	}
+	/* rmdir: it has been written to meanwhile, and may be a file now. */
+	if (reply->error == ZKFS_E_BADVERSION)
+		zkfs_reply_error(op, -ESTALE);
+	else
+		zkfs_reply_zk_error(op, reply->error);
+}
+
+static struct remove_op *remove_new(fuse_req_t req, const char *what,
+				    fuse_ino_t parent, const char *name)
+{
+	struct remove_op *rm = zkfs_op_new(req, what, parent, sizeof(*rm));
+
+	if (!rm || !zkfs_op_path(&rm->op, name))
+		return NULL;
+	rm->op.fini = remove_fini;
+	rm->op.zk.kind = ZKFS_ZK_DELETE;
+	rm->op.zk.version = ZKFS_ZK_ANY_VERSION;
+	rm->victim = zkfs_tree_find(&rm->op.fs->tree, rm->op.node, name);
+	if (rm->victim) {
+		zkfs_tree_ref(rm->victim);
+		rm->victim->n_own_changes++;
+	}
+	return rm;
+}
+
+static void on_data_removed(struct zkfs_zk_req *req,
+			    const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+
+	if (!reply->error)
+		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
+	zkfs_reply_zk_error(op, reply->error);
+}
+
+/* `rm DIR/.data` leaves the directory without data. */
+static void remove_data(struct zkfs_op *op)
+{
+	free(op->path);
+	op->path = zkfs_tree_path(op->node);
+	if (!op->path) {
+		zkfs_reply_error(op, -ENOMEM);
+		return;
+	}
+	zkfs_name_keep_dir(op->node);
+	op->zk.kind = ZKFS_ZK_SET;
+	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs),
+			     on_data_removed);
+}
+
+void zkfs_name_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct remove_op *rm = remove_new(req, "UNLINK", parent, name);
+
+	if (!rm)
+		return;
+	if (strcmp(name, rm->op.fs->config.dataname) == 0)
+		remove_data(&rm->op);
+	else if (!zkfs_path_name_valid(name))
+		zkfs_reply_error(rm, -ENOENT);
+	else
+		(void)zkfs_op_submit(&rm->op, zkfs_fs_short_patience(rm->op.fs),
+				     on_removed);
+}
+
+void zkfs_name_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct remove_op *rm = remove_new(req, "RMDIR", parent, name);
+
+	if (!rm)
+		return;
+	if (zkfs_lock_is_lock_node(rm->op.fs, rm->op.node)) {
+		zkfs_reply_error(rm, -EPERM);
+		return;
+	}
+	if (!zkfs_path_name_valid(name)) {
+		zkfs_reply_error(rm, -ENOENT);
+		return;
+	}
+	/* The version seen a moment ago: what has been written since is not
+	 * removed unseen. */
+	if (rm->victim && rm->victim->seen_ms)
+		rm->op.zk.version = rm->victim->stat.version;
+	(void)zkfs_op_submit(&rm->op, zkfs_fs_short_patience(rm->op.fs),
+			     on_removed);
+}
+
+void zkfs_name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		       const char *name)
+{
+	zkfs_reply_now(req, "SYMLINK", -EPERM);
+}
+
+void zkfs_name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
+		    const char *name)
+{
+	zkfs_reply_now(req, "LINK", -EPERM);
+}

@@ -1,0 +1,518 @@
+/*
+ * rename: ZooKeeper cannot move a znode, so the transaction makes the new one
+ * and deletes the old one, each with the version that was read:
+ *
+ *   read     the source with everything below it, and the target's Stat, in
+ *            rounds: all that a round has found is asked for in one go
+ *   move     one multi; parents are made before and deleted after their
+ *            children; a child that came or changed since the reading makes
+ *            the multi fail as a whole (NOTEMPTY, BADVERSION)
+ *   again    then everything is read anew, a few times
+ *
+ * An existing target file is set, not replaced: its watchers see one change
+ * and never a moment without it.
+ */
+#include "fs/ops/rename.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/base/buf.h"
+#include "fs/base/clock.h"
+#include "fs/base/list.h"
+#include "fs/base/util.h"
+#include "fs/ops/file.h"
+#include "fs/ops/lock.h"
+#include "fs/ops/name.h"
+#include "fs/ops/reply.h"
+#include "include/zkfs/path.h"
+
+#define TRIES_MAX 16
+/* Steps a znode may need: create, set; delete; and the target's own. */
+#define STEPS_A_NODE 3
+
+struct move_op;
+
+/* One znode that moves. Its children are asked for when its data is there. */
+struct moved {
+	struct move_op *move;
+	char *from;
+	char *to;
+	struct zkfs_buf *data;
+	struct zkfs_stat stat;
+	struct zkfs_zk_req req;
+};
+
+struct move_op {
+	struct zkfs_op op; /* node: the old parent */
+	struct zkfs_node *new_parent;
+	char *new_name;
+	char *target; /* path; for DATA the directory's */
+	bool onto_data;
+	bool no_replace;
+	unsigned tries;
+	struct zkfs_node *source;   /* what the kernel moves; or NULL */
+	struct zkfs_node *replaced; /* what it replaces; or NULL */
+
+	struct moved **nodes; /* parents before children */
+	size_t n_nodes;
+	size_t n_pending; /* requests of this round under way */
+	int error;	  /* the first of this round */
+
+	struct zkfs_zk_req look; /* the target's Stat */
+	bool target_exists;
+	struct zkfs_stat target_stat;
+
+	struct zkfs_zk_op *steps;
+	size_t n_steps;
+	size_t result; /* index of the step whose Stat is the new file's */
+};
+
+static void move_read(struct move_op *move);
+
+static void moved_free(struct moved *node)
+{
+	zkfs_zk_cancel(node->move->op.fs->zk, &node->req);
+	zkfs_buf_unref(node->data);
+	free(node->from);
+	free(node->to);
+	free(node);
+}
+
+static void move_reset(struct move_op *move)
+{
+	zkfs_zk_cancel(move->op.fs->zk, &move->look);
+	for (size_t i = 0; i < move->n_nodes; i++)
+		moved_free(move->nodes[i]);
+	free(move->nodes);
+	free(move->steps);
+	move->nodes = NULL;
+	move->steps = NULL;
+	move->n_nodes = 0;
+	move->n_steps = 0;
+	move->n_pending = 0;
+	move->error = 0;
+}
+
+static struct zkfs_node *own_change(struct zkfs_fs *fs,
+				    struct zkfs_node *parent, const char *name)
+{
+	struct zkfs_node *node = zkfs_tree_find(&fs->tree, parent, name);
+
+	if (!node)
+		return NULL;
+	node->n_own_changes++;
+	return zkfs_tree_ref(node);
+}
+
+static void end_own_change(struct zkfs_fs *fs, struct zkfs_node *node)
+{
+	if (!node)
+		return;
+	node->n_own_changes--;
+	zkfs_tree_unref(&fs->tree, node);
+}
+
+static void move_fini(struct zkfs_op *op)
+{
+	struct move_op *move = zkfs_container_of(op, struct move_op, op);
+
+	move_reset(move);
+	end_own_change(op->fs, move->source);
+	end_own_change(op->fs, move->replaced);
+	zkfs_tree_unref(&op->fs->tree, move->new_parent);
+	free(move->new_name);
+	free(move->target);
+}
+
+/* The transaction */
+
+static struct zkfs_zk_op *add_step(struct move_op *move,
+				   enum zkfs_zk_op_kind kind, const char *path)
+{
+	struct zkfs_zk_op *step = &move->steps[move->n_steps++];
+
+	*step = (struct zkfs_zk_op){
+		.kind = kind, .path = path, .version = ZKFS_ZK_ANY_VERSION};
+	return step;
+}
+
+static void carry(struct zkfs_zk_op *step, const struct zkfs_buf *data)
+{
+	step->data = data->data;
+	step->len = data->len;
+}
+
+/* A znode that was written keeps a version above 0, so that its type stays. */
+static void add_create(struct move_op *move, const struct moved *node)
+{
+	struct zkfs_zk_op *step = add_step(move, ZKFS_ZK_OP_CREATE, node->to);
+
+	if (node->stat.version == 0) {
+		carry(step, node->data);
+		return;
+	}
+	move->result = move->n_steps;
+	carry(add_step(move, ZKFS_ZK_OP_SET, node->to), node->data);
+}
+
+/* The first node takes the target's place. */
+static void add_target(struct move_op *move, const struct moved *first)
+{
+	bool is_file = zkfs_attr_type(&first->stat, false) == ZKFS_TYPE_FILE;
+	struct zkfs_zk_op *step;
+
+	if (move->target_exists && (is_file || move->onto_data)) {
+		move->result = move->n_steps;
+		step = add_step(move, ZKFS_ZK_OP_SET, move->target);
+		step->version = move->target_stat.version;
+		carry(step, first->data);
+		return;
+	}
+	if (move->target_exists) {
+		step = add_step(move, ZKFS_ZK_OP_DELETE, move->target);
+		step->version = move->target_stat.version;
+	}
+	add_create(move, first);
+	if (is_file && first->stat.version == 0) {
+		/* A file with data that was never set: one set makes it known
+		 * as a file, and gives the Stat. */
+		move->result = move->n_steps;
+		carry(add_step(move, ZKFS_ZK_OP_SET, move->target),
+		      first->data);
+	}
+}
+
+static int build(struct move_op *move)
+{
+	move->steps =
+		calloc(move->n_nodes * STEPS_A_NODE + 3, sizeof(*move->steps));
+	if (!move->steps)
+		return -ENOMEM;
+	move->result = SIZE_MAX;
+	add_target(move, move->nodes[0]);
+	for (size_t i = 1; i < move->n_nodes; i++)
+		add_create(move, move->nodes[i]);
+	for (size_t i = move->n_nodes; i-- > 0;) {
+		struct zkfs_zk_op *step =
+			add_step(move, ZKFS_ZK_OP_DELETE, move->nodes[i]->from);
+
+		step->version = move->nodes[i]->stat.version;
+	}
+	if (zkfs_attr_type(&move->nodes[0]->stat, false) != ZKFS_TYPE_FILE)
+		move->result = SIZE_MAX;
+	return 0;
+}
+
+/* The kernel moves the inode to the new name; so does the tree. */
+static void follow(struct move_op *move)
+{
+	struct zkfs_fs *fs = move->op.fs;
+	const struct zkfs_stat *stat =
+		move->result == SIZE_MAX ? NULL
+					 : &move->steps[move->result].stat;
+
+	zkfs_name_keep_dir(move->op.node);
+	if (move->replaced && move->replaced != move->source &&
+	    !move->onto_data)
+		zkfs_file_unlinked(move->replaced);
+	if (!move->source)
+		return;
+	if (move->onto_data) {
+		/* The moved inode has no name of its own any more. */
+		zkfs_name_keep_dir(move->new_parent);
+		zkfs_file_unlinked(move->source);
+		zkfs_tree_detach(&fs->tree, move->source);
+		return;
+	}
+	/* Without memory the kernel is told by ESTALE later on. */
+	if (zkfs_tree_rename(&fs->tree, move->source, move->new_parent,
+			     move->new_name) < 0) {
+		zkfs_tree_detach(&fs->tree, move->source);
+		return;
+	}
+	if (!stat)
+		return;
+	zkfs_file_moved(move->source, stat);
+	zkfs_tree_saw(move->source, stat, zkfs_clock_ms());
+}
+
+static int move_errno(const struct move_op *move, enum zkfs_error error)
+{
+	switch (error) {
+	case ZKFS_E_TOOBIG:
+		return -EXDEV; /* mv(1) copies then */
+	case ZKFS_E_NONODE:
+	case ZKFS_E_BADVERSION:
+	case ZKFS_E_NODEEXISTS:
+	case ZKFS_E_NOTEMPTY:
+		return move->tries < TRIES_MAX ? -EAGAIN : -ESTALE;
+	default:
+		return zkfs_error_to_errno(error);
+	}
+}
+
+static void on_moved(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+	struct move_op *move = zkfs_container_of(op, struct move_op, op);
+	int error = 0;
+
+	if (reply->error)
+		error = move_errno(move, reply->error);
+	if (error == -EAGAIN) {
+		move_read(move);
+		return;
+	}
+	if (!error)
+		follow(move);
+	zkfs_reply_error(op, error);
+}
+
+static void submit(struct move_op *move)
+{
+	struct zkfs_op *op = &move->op;
+	int error = build(move);
+
+	if (error) {
+		zkfs_reply_error(op, error);
+		return;
+	}
+	op->zk = (struct zkfs_zk_req){
+		.kind = ZKFS_ZK_MULTI,
+		.path = move->target,
+		.ops = move->steps,
+		.n_ops = move->n_steps,
+		.deadline_ms = zkfs_fs_short_patience(op->fs),
+		.done = on_moved,
+	};
+	zkfs_zk_submit(op->fs->zk, &op->zk);
+}
+
+/* The reading */
+
+/* Whether the target may be replaced by what was read. */
+static int check_target(const struct move_op *move)
+{
+	const struct zkfs_stat *source = &move->nodes[0]->stat;
+	const struct zkfs_stat *target = &move->target_stat;
+	bool file = zkfs_attr_type(source, false) == ZKFS_TYPE_FILE;
+
+	if (move->onto_data)
+		return file ? 0 : -ENOTDIR;
+	if (!move->target_exists)
+		return 0;
+	if (move->no_replace)
+		return -EEXIST;
+	if (target->ephemeral_owner)
+		return -EPERM;
+	if (target->num_children > 0)
+		return -ENOTEMPTY;
+	if (file && zkfs_attr_type(target, false) == ZKFS_TYPE_DIR)
+		return -EISDIR;
+	if (!file && zkfs_attr_type(target, false) == ZKFS_TYPE_FILE)
+		return -ENOTDIR;
+	return 0;
+}
+
+static int check_sources(const struct move_op *move)
+{
+	/* An ephemeral lives by the session that made it. */
+	for (size_t i = 0; i < move->n_nodes; i++)
+		if (move->nodes[i]->stat.ephemeral_owner)
+			return -EPERM;
+	return check_target(move);
+}
+
+static void one_done(struct move_op *move, int error)
+{
+	if (error && !move->error)
+		move->error = error;
+	if (--move->n_pending > 0)
+		return;
+	if (!move->error)
+		move->error = check_sources(move);
+	if (move->error)
+		zkfs_reply_error(move, move->error);
+	else
+		submit(move);
+}
+
+static int read_node(struct move_op *move, char *from, char *to);
+
+static void on_children(struct zkfs_zk_req *req,
+			const struct zkfs_zk_reply *reply)
+{
+	struct moved *node = zkfs_container_of(req, struct moved, req);
+	struct move_op *move = node->move;
+	int error = zkfs_error_to_errno(reply->error);
+
+	for (size_t i = 0; i < reply->n_names && !error && !move->error; i++)
+		error = read_node(move,
+				  zkfs_path_join(node->from, reply->names[i]),
+				  zkfs_path_join(node->to, reply->names[i]));
+	one_done(move, error);
+}
+
+static void on_data(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct moved *node = zkfs_container_of(req, struct moved, req);
+	struct move_op *move = node->move;
+	int error = zkfs_error_to_errno(reply->error);
+
+	if (!error) {
+		node->stat = *reply->stat;
+		node->data = zkfs_buf_new(reply->data, reply->len);
+		if (!node->data)
+			error = -ENOMEM;
+	}
+	if (error || node->stat.num_children == 0 || move->error) {
+		one_done(move, error);
+		return;
+	}
+	node->req.kind = ZKFS_ZK_CHILDREN;
+	node->req.done = on_children;
+	zkfs_zk_submit(move->op.fs->zk, &node->req);
+}
+
+/* Takes both strings over, whatever comes of it. */
+static int read_node(struct move_op *move, char *from, char *to)
+{
+	struct moved **nodes, *node = NULL;
+
+	if (move->n_nodes >= ZKFS_RENAME_NODES_MAX) {
+		free(from);
+		free(to);
+		return -EXDEV;
+	}
+	nodes = reallocarray(move->nodes, move->n_nodes + 1, sizeof(*nodes));
+	if (nodes)
+		move->nodes = nodes;
+	if (nodes && from && to)
+		node = calloc(1, sizeof(*node));
+	if (!node) {
+		free(from);
+		free(to);
+		return -ENOMEM;
+	}
+	*node = (struct moved){.move = move, .from = from, .to = to};
+	move->nodes[move->n_nodes++] = node;
+	node->req = (struct zkfs_zk_req){
+		.kind = ZKFS_ZK_GET,
+		.path = node->from,
+		.deadline_ms = zkfs_fs_short_patience(move->op.fs),
+		.done = on_data,
+	};
+	move->n_pending++;
+	zkfs_zk_submit(move->op.fs->zk, &node->req);
+	return 0;
+}
+
+static void on_target(struct zkfs_zk_req *req,
+		      const struct zkfs_zk_reply *reply)
+{
+	struct move_op *move = zkfs_container_of(req, struct move_op, look);
+
+	move->target_exists = !reply->error;
+	if (!reply->error)
+		move->target_stat = *reply->stat;
+	one_done(move, reply->error == ZKFS_E_NONODE
+			       ? 0
+			       : zkfs_error_to_errno(reply->error));
+}
+
+static void move_read(struct move_op *move)
+{
+	struct zkfs_op *op = &move->op;
+	int error;
+
+	move_reset(move);
+	move->tries++;
+	error = read_node(move, strdup(op->path), strdup(move->target));
+	if (error) {
+		zkfs_reply_error(op, error);
+		return;
+	}
+	move->n_pending++;
+	move->look = (struct zkfs_zk_req){
+		.kind = ZKFS_ZK_EXISTS,
+		.path = move->target,
+		.deadline_ms = zkfs_fs_short_patience(op->fs),
+		.done = on_target,
+	};
+	zkfs_zk_submit(op->fs->zk, &move->look);
+}
+
+/* What can be refused without asking the server. */
+static int check_names(struct move_op *move, unsigned flags)
+{
+	const struct zkfs_fs *fs = move->op.fs;
+
+	if (flags & ~(unsigned)RENAME_NOREPLACE)
+		return -EINVAL;
+	if (zkfs_lock_is_lock_node(fs, move->op.node) ||
+	    zkfs_lock_is_lock_node(fs, move->new_parent))
+		return -EPERM;
+	/* The data of a directory has no znode of its own to move. */
+	if (strcmp(move->op.name, fs->config.dataname) == 0)
+		return -EXDEV;
+	if (strlen(move->new_name) > ZKFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (!zkfs_path_name_valid(move->new_name))
+		return -EINVAL;
+	if (move->no_replace && move->onto_data)
+		return -EEXIST;
+	return 0;
+}
+
+static bool move_paths(struct move_op *move, const char *newname)
+{
+	zkfs_autofree char *dir = zkfs_tree_path(move->new_parent);
+
+	move->new_name = strdup(newname);
+	if (!dir || !move->new_name)
+		return false;
+	move->onto_data = strcmp(newname, move->op.fs->config.dataname) == 0;
+	move->target = move->onto_data ? zkfs_steal(&dir)
+				       : zkfs_path_join(dir, newname);
+	return move->target;
+}
+
+void zkfs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		 fuse_ino_t newparent, const char *newname, unsigned flags)
+{
+	struct move_op *move =
+		zkfs_op_new(req, "RENAME", parent, sizeof(*move));
+	struct zkfs_node *new_parent;
+	struct zkfs_fs *fs;
+	int error;
+
+	if (!move)
+		return;
+	fs = move->op.fs;
+	move->op.fini = move_fini;
+	new_parent = zkfs_tree_get(&fs->tree, newparent);
+	if (!new_parent) {
+		zkfs_reply_error(move, -ESTALE);
+		return;
+	}
+	move->new_parent = zkfs_tree_ref(new_parent);
+	if (!zkfs_op_path(&move->op, name))
+		return;
+	if (!move_paths(move, newname)) {
+		zkfs_reply_error(move, -ENOMEM);
+		return;
+	}
+	move->no_replace = flags & RENAME_NOREPLACE;
+	error = check_names(move, flags);
+	if (error) {
+		zkfs_reply_error(move, error);
+		return;
+	}
+	move->source = own_change(fs, move->op.node, name);
+	move->replaced = own_change(fs, new_parent, newname);
+	if (zkfs_op_park(&move->op))
+		move_read(move);
+}

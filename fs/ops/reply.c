@@ -1,0 +1,223 @@
+/*
+ * reply: see reply.h.
+ */
+#include "fs/ops/reply.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/base/clock.h"
+#include "fs/base/list.h"
+#include "fs/base/log.h"
+#include "fs/base/util.h"
+#include "include/zkfs/path.h"
+
+void *zkfs_op_new(fuse_req_t req, const char *what, uint64_t ino, size_t size)
+{
+	struct zkfs_fs *fs = zkfs_fs_of(req);
+	struct zkfs_node *node = NULL;
+	struct zkfs_op *op;
+
+	if (ino) {
+		node = zkfs_tree_get(&fs->tree, ino);
+		if (!node) {
+			zkfs_reply_now(req, what, -ESTALE);
+			return NULL;
+		}
+	}
+	op = calloc(1, size);
+	if (!op) {
+		zkfs_reply_now(req, what, -ENOMEM);
+		return NULL;
+	}
+	op->fs = fs;
+	op->req = req;
+	op->what = what;
+	op->node = node ? zkfs_tree_ref(node) : NULL;
+	if (zkfs_log_enabled(ZKFS_LOG_DEBUG))
+		op->started_us = zkfs_clock_us();
+	zkfs_list_append(&fs->ops, &op->link);
+	return op;
+}
+
+bool zkfs_op_path(struct zkfs_op *op, const char *name)
+{
+	op->path = zkfs_tree_path(op->node);
+	if (op->path && name) {
+		char *dir = op->path;
+
+		op->path = zkfs_path_join(dir, name);
+		free(dir);
+		op->name = strdup(name);
+	}
+	if (op->path && (!name || op->name))
+		return true;
+	zkfs_reply_error(op, -ENOMEM);
+	return false;
+}
+
+static void op_free(struct zkfs_op *op)
+{
+	struct zkfs_fs *fs = op->fs;
+
+	if (op->fini)
+		op->fini(op);
+	zkfs_zk_cancel(fs->zk, &op->zk);
+	zkfs_list_remove(&op->link);
+	zkfs_tree_unref(&fs->tree, op->node);
+	free(op->name);
+	free(op->path);
+	free(op);
+}
+
+static void interrupt(struct zkfs_op *op)
+{
+	if (op->cancel)
+		op->cancel(op);
+	zkfs_zk_cancel(op->fs->zk, &op->zk);
+	zkfs_reply_error(op, -EINTR);
+}
+
+/*
+ * libfuse calls the function from inside fuse_req_interrupt_func(), with the
+ * request's lock held, when the interrupt came first; a reply from there would
+ * free the lock that libfuse is about to release. So it only takes a note.
+ */
+static void on_interrupt(fuse_req_t req, void *data)
+{
+	struct zkfs_op *op = data;
+
+	if (op->registering)
+		op->interrupted = true;
+	else
+		interrupt(op);
+}
+
+bool zkfs_op_park(struct zkfs_op *op)
+{
+	op->registering = true;
+	fuse_req_interrupt_func(op->req, on_interrupt, op);
+	op->registering = false;
+	if (!op->interrupted)
+		return true;
+	interrupt(op);
+	return false;
+}
+
+bool zkfs_op_submit(struct zkfs_op *op, int64_t deadline_ms,
+		    void (*done)(struct zkfs_zk_req *req,
+				 const struct zkfs_zk_reply *reply))
+{
+	op->zk.done = done;
+	op->zk.deadline_ms = deadline_ms;
+	if (!op->zk.path)
+		op->zk.path = op->path;
+	zkfs_zk_submit(op->fs->zk, &op->zk);
+	return zkfs_op_park(op);
+}
+
+/* After this the request belongs to libfuse, which frees it with the reply. */
+static void trace(const struct zkfs_op *op, int error)
+{
+	if (!zkfs_log_enabled(ZKFS_LOG_DEBUG))
+		return;
+	zkfs_debug("%s node %llu \"%s\": %s (%lld us)", op->what,
+		   op->node ? (unsigned long long)op->node->id : 0,
+		   op->path ? op->path : "", error ? strerror(-error) : "ok",
+		   (long long)(zkfs_clock_us() - op->started_us));
+}
+
+void zkfs_reply_now(fuse_req_t req, const char *what, int error)
+{
+	assert(error <= 0);
+	zkfs_debug("%s: %s", what, error ? strerror(-error) : "ok");
+	(void)fuse_reply_err(req, -error);
+}
+
+void zkfs_reply_error(void *ptr, int error)
+{
+	struct zkfs_op *op = ptr;
+
+	assert(error <= 0);
+	trace(op, error);
+	(void)fuse_reply_err(op->req, -error);
+	op_free(op);
+}
+
+void zkfs_reply_zk_error(void *op, enum zkfs_error error)
+{
+	zkfs_reply_error(op, zkfs_error_to_errno(error));
+}
+
+void zkfs_reply_buf(void *ptr, const void *data, size_t len)
+{
+	struct zkfs_op *op = ptr;
+
+	trace(op, 0);
+	(void)fuse_reply_buf(op->req, data, len);
+	op_free(op);
+}
+
+void zkfs_reply_write(void *ptr, size_t len)
+{
+	struct zkfs_op *op = ptr;
+
+	trace(op, 0);
+	(void)fuse_reply_write(op->req, len);
+	op_free(op);
+}
+
+void zkfs_reply_xattr_len(void *ptr, size_t len)
+{
+	struct zkfs_op *op = ptr;
+
+	trace(op, 0);
+	(void)fuse_reply_xattr(op->req, len);
+	op_free(op);
+}
+
+void zkfs_reply_attr(void *ptr, const struct stat *st, double timeout_s)
+{
+	struct zkfs_op *op = ptr;
+
+	trace(op, 0);
+	(void)fuse_reply_attr(op->req, st, timeout_s);
+	op_free(op);
+}
+
+void zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
+{
+	struct zkfs_op *op = ptr;
+	struct fuse_entry_param entry = {
+		.ino = node->id,
+		.attr = *st,
+		.attr_timeout = ZKFS_ATTR_TIMEOUT_S,
+	};
+
+	trace(op, 0);
+	zkfs_tree_looked_up(node);
+	if (fuse_reply_entry(op->req, &entry) < 0)
+		zkfs_tree_forget(&op->fs->tree, node->id, 1);
+	zkfs_tree_unref(&op->fs->tree, node);
+	op_free(op);
+}
+
+bool zkfs_reply_open(void *ptr, const struct fuse_file_info *fi)
+{
+	struct zkfs_op *op = ptr;
+	bool heard;
+
+	trace(op, 0);
+	heard = fuse_reply_open(op->req, fi) >= 0;
+	op_free(op);
+	return heard;
+}
+
+void zkfs_node_stat(const struct zkfs_fs *fs, const struct zkfs_node *node,
+		    const char *path, const struct zkfs_stat *stat,
+		    struct stat *ret_st)
+{
+	zkfs_attr_fill(&fs->config.style, path, node->type, stat, ret_st);
+}

@@ -1,0 +1,184 @@
+/*
+ * store: see store.h.
+ */
+#include "fs/ops/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/base/buf.h"
+#include "fs/base/clock.h"
+#include "fs/base/list.h"
+#include "fs/base/log.h"
+#include "fs/base/util.h"
+#include "fs/ops/notify.h"
+
+static void run(struct zkfs_file *file, enum zkfs_commit_next next);
+
+void zkfs_store_answer(struct zkfs_store_op *op, int error)
+{
+	if (error)
+		zkfs_reply_error(op, error);
+	else if (op->answer_attr)
+		zkfs_reply_attr(op, &op->st, 0);
+	else if (op->cause == ZKFS_COMMIT_WRITE)
+		zkfs_reply_write(op, op->written);
+	else
+		zkfs_reply_error(op, 0);
+}
+
+/* Each waiter's turn comes again: what was written while the last commit was
+ * under way is committed by the next. An error is everybody's. */
+static void wake(struct zkfs_file *file)
+{
+	int error = zkfs_commit_error(&file->commit);
+	struct zkfs_link *first;
+
+	while ((first = zkfs_list_first(&file->waiters))) {
+		struct zkfs_store_op *op =
+			zkfs_list_entry(first, struct zkfs_store_op, waiting);
+		enum zkfs_commit_next next = ZKFS_COMMIT_DONE;
+
+		if (!error)
+			next = zkfs_commit_begin(&file->commit, op->cause,
+						 op->owner);
+		if (next != ZKFS_COMMIT_DONE) {
+			run(file, next);
+			return;
+		}
+		zkfs_list_remove(&op->waiting);
+		zkfs_store_answer(op, zkfs_commit_error(&file->commit));
+	}
+}
+
+/* The commit is over. */
+static void finish(struct zkfs_file *file)
+{
+	int error = zkfs_commit_error(&file->commit);
+
+	if (error && zkfs_list_empty(&file->waiters))
+		zkfs_warning("\"%s\" was not stored: %s; nobody waits for it "
+			     "any more, the old version stays",
+			     file->req_path, strerror(-error));
+	if (error)
+		zkfs_notify_attr(file->fs, file->handle.node);
+	file->last_error = error;
+	wake(file);
+	if (file->released && !file->commit.in_flight)
+		zkfs_store_released(file);
+}
+
+static void on_set(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_file *file = zkfs_container_of(req, struct zkfs_file, req);
+	int32_t version = reply->stat ? reply->stat->version : 0;
+	enum zkfs_commit_next next =
+		zkfs_commit_set_done(&file->commit, reply->error, version);
+
+	if (!reply->error) {
+		file->stat = *reply->stat;
+		zkfs_file_committed(file->fs, file->handle.node, reply->stat,
+				    file);
+	}
+	run(file, next);
+}
+
+static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_file *file = zkfs_container_of(req, struct zkfs_file, req);
+	enum zkfs_error error = reply->error;
+	struct zkfs_buf *data = NULL;
+	enum zkfs_commit_next next;
+
+	if (!error) {
+		data = zkfs_buf_new(reply->data, reply->len);
+		if (!data)
+			error = ZKFS_E_NOMEM;
+	}
+	next = zkfs_commit_get_done(&file->commit, error, data,
+				    error ? 0 : reply->stat->version);
+	if (!error && next == ZKFS_COMMIT_DONE)
+		file->stat = *reply->stat;
+	zkfs_buf_unref(data);
+	run(file, next);
+}
+
+static void submit_set(struct zkfs_file *file)
+{
+	file->req.kind = ZKFS_ZK_SET;
+	zkfs_commit_payload(&file->commit, &file->req.data, &file->req.len,
+			    &file->req.version);
+	file->req.done = on_set;
+}
+
+static void submit_get(struct zkfs_file *file)
+{
+	file->req.kind = ZKFS_ZK_GET;
+	file->req.done = on_get;
+}
+
+static void run(struct zkfs_file *file, enum zkfs_commit_next next)
+{
+	char *path;
+
+	if (next == ZKFS_COMMIT_DONE) {
+		finish(file);
+		return;
+	}
+	if (next == ZKFS_COMMIT_BUSY)
+		return;
+	/* The name may have moved since the last step: ask the tree anew. */
+	path = zkfs_tree_path(file->handle.node);
+	if (path) {
+		free(file->req_path);
+		file->req_path = path;
+	}
+	file->req.path = file->req_path;
+	file->req.deadline_ms = zkfs_fs_patience(file->fs);
+	if (next == ZKFS_COMMIT_SET)
+		submit_set(file);
+	else
+		submit_get(file);
+	zkfs_zk_submit(file->fs->zk, &file->req);
+}
+
+static void stop_waiting(struct zkfs_op *op)
+{
+	struct zkfs_store_op *store =
+		zkfs_container_of(op, struct zkfs_store_op, op);
+
+	zkfs_list_remove(&store->waiting);
+}
+
+void zkfs_store(struct zkfs_store_op *op)
+{
+	struct zkfs_file *file = op->file;
+	enum zkfs_commit_next next =
+		zkfs_commit_begin(&file->commit, op->cause, op->owner);
+
+	if (next == ZKFS_COMMIT_DONE) {
+		zkfs_store_answer(op, zkfs_commit_error(&file->commit));
+		return;
+	}
+	zkfs_list_append(&file->waiters, &op->waiting);
+	if (!op->op.fini)
+		op->op.fini = stop_waiting;
+	run(file, next);
+	(void)zkfs_op_park(&op->op);
+}
+
+void zkfs_store_released(struct zkfs_file *file)
+{
+	enum zkfs_commit_next next = ZKFS_COMMIT_DONE;
+
+	file->released = true;
+	/* Whoever closed it was told that it failed: it must not be stored
+	 * behind his back later. */
+	if (!file->last_error)
+		next = zkfs_commit_begin(&file->commit, ZKFS_COMMIT_RELEASE, 0);
+	if (next == ZKFS_COMMIT_SET)
+		run(file, next);
+	else if (next == ZKFS_COMMIT_DONE)
+		zkfs_file_drop(file);
+}

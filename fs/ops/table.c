@@ -1,0 +1,177 @@
+/*
+ * table: the FUSE operations of the mount, and who serves them. Here it is
+ * decided by what kind of thing a request speaks of; everything else knows its
+ * own kind only.
+ *
+ * No `create`: the kernel then sends MKNOD and OPEN. An OPEN that waits for a
+ * lock blocks nobody else; a CREATE that waits would hold the directory's lock
+ * all the while, and with it every `ls`, look-up and create there
+ * (fs/namei.c, lookup_open()).
+ */
+#include <errno.h>
+#include <fuse_lowlevel.h>
+
+#include "fs/ops/dir.h"
+#include "fs/ops/file.h"
+#include "fs/ops/lock.h"
+#include "fs/ops/meta.h"
+#include "fs/ops/name.h"
+#include "fs/ops/rename.h"
+#include "fs/ops/reply.h"
+#include "fs/ops/xattr.h"
+
+static void on_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct zkfs_fs *fs = userdata;
+
+	/* The kernel's page cache would own size and content of what is
+	 * written, and lose what others append meanwhile. */
+	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
+	conn->want |= conn->capable & FUSE_CAP_ATOMIC_O_TRUNC;
+	fs->ready = true;
+}
+
+static bool is_entry(fuse_req_t req, fuse_ino_t ino)
+{
+	const struct zkfs_node *node =
+		zkfs_tree_get(&zkfs_fs_of(req)->tree, ino);
+
+	return node && node->type == ZKFS_TYPE_ENTRY;
+}
+
+static bool is_lock(fuse_req_t req, fuse_ino_t ino)
+{
+	const struct zkfs_fs *fs = zkfs_fs_of(req);
+	const struct zkfs_node *node = zkfs_tree_get(&fs->tree, ino);
+
+	return node && zkfs_lock_is_lock_node(fs, node);
+}
+
+static bool is_lock_handle(fuse_req_t req, const struct fuse_file_info *fi)
+{
+	const struct zkfs_handle *handle =
+		zkfs_handle_any(zkfs_fs_of(req), fi->fh);
+
+	return handle && (handle->kind == ZKFS_HANDLE_LOCK ||
+			  handle->kind == ZKFS_HANDLE_TEXT);
+}
+
+static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	if (is_entry(req, ino))
+		zkfs_lock_open(req, ino, fi);
+	else
+		zkfs_file_open(req, ino, fi);
+}
+
+static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	if (is_lock_handle(req, fi))
+		zkfs_lock_read(req, ino, size, off, fi);
+	else
+		zkfs_file_read(req, ino, size, off, fi);
+}
+
+static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
+		     size_t size, off_t off, struct fuse_file_info *fi)
+{
+	if (is_lock_handle(req, fi))
+		zkfs_lock_write(req, ino, data, size, off, fi);
+	else
+		zkfs_file_write(req, ino, data, size, off, fi);
+}
+
+static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	if (is_lock_handle(req, fi))
+		zkfs_lock_flush(req, ino, fi);
+	else
+		zkfs_file_flush(req, ino, fi);
+}
+
+static void on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		     struct fuse_file_info *fi)
+{
+	if (is_lock_handle(req, fi))
+		zkfs_lock_flush(req, ino, fi);
+	else
+		zkfs_file_fsync(req, ino, datasync, fi);
+}
+
+static void on_release(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	if (is_lock_handle(req, fi))
+		zkfs_lock_release(req, ino, fi);
+	else
+		zkfs_file_release(req, ino, fi);
+}
+
+static void on_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	if (is_lock(req, parent))
+		zkfs_lock_unlink(req, parent, name);
+	else
+		zkfs_name_unlink(req, parent, name);
+}
+
+/* Without these the kernel would lock on this host alone and say nothing; a
+ * lock that is none is worse than an error. */
+static void on_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     int op)
+{
+	zkfs_reply_now(req, "FLOCK", -ENOLCK);
+}
+
+static void on_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     struct flock *lock)
+{
+	zkfs_reply_now(req, "GETLK", -ENOLCK);
+}
+
+static void on_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     struct flock *lock, int sleep)
+{
+	zkfs_reply_now(req, "SETLK", -ENOLCK);
+}
+
+const struct fuse_lowlevel_ops *zkfs_fs_operations(void)
+{
+	static const struct fuse_lowlevel_ops ops = {
+		.init = on_init,
+		.lookup = zkfs_meta_lookup,
+		.forget = zkfs_meta_forget,
+		.forget_multi = zkfs_meta_forget_multi,
+		.getattr = zkfs_meta_getattr,
+		.setattr = zkfs_meta_setattr,
+		.statfs = zkfs_meta_statfs,
+		.mknod = zkfs_name_mknod,
+		.mkdir = zkfs_name_mkdir,
+		.unlink = on_unlink,
+		.rmdir = zkfs_name_rmdir,
+		.symlink = zkfs_name_symlink,
+		.link = zkfs_name_link,
+		.rename = zkfs_rename,
+		.open = on_open,
+		.read = on_read,
+		.write = on_write,
+		.flush = on_flush,
+		.fsync = on_fsync,
+		.release = on_release,
+		.opendir = zkfs_dir_open,
+		.readdir = zkfs_dir_read,
+		.readdirplus = zkfs_dir_readplus,
+		.releasedir = zkfs_dir_release,
+		.fsyncdir = zkfs_dir_fsync,
+		.getxattr = zkfs_xattr_get,
+		.listxattr = zkfs_xattr_list,
+		.setxattr = zkfs_xattr_set,
+		.removexattr = zkfs_xattr_remove,
+		.flock = on_flock,
+		.getlk = on_getlk,
+		.setlk = on_setlk,
+	};
+
+	return &ops;
+}

@@ -1,0 +1,123 @@
+/*
+ * xattr: see xattr.h. Names that are not ours are answered at once, from
+ * nothing: the kernel and `ls -l` ask for security.* and system.* all the time.
+ * (ENOSYS would switch all extended attributes off for the whole mount.)
+ */
+#include "fs/ops/xattr.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/base/util.h"
+#include "fs/core/xattrs.h"
+#include "fs/ops/reply.h"
+
+/* Longest value: a path, which fits a request. */
+#define VALUE_MAX (64 * 1024)
+
+struct xattr_op {
+	struct zkfs_op op;
+	char *attribute;
+	size_t size; /* 0: the length is asked for */
+};
+
+static void xattr_fini(struct zkfs_op *op)
+{
+	free(zkfs_container_of(op, struct xattr_op, op)->attribute);
+}
+
+static void answer(void *op, const void *value, size_t len, size_t size)
+{
+	if (size == 0)
+		zkfs_reply_xattr_len(op, len);
+	else if (len > size)
+		zkfs_reply_error(op, -ERANGE);
+	else
+		zkfs_reply_buf(op, value, len);
+}
+
+static void on_stat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct xattr_op *xattr =
+		zkfs_container_of(zkfs_op_from_zk(req), struct xattr_op, op);
+	zkfs_autofree char *value = NULL;
+	ssize_t len;
+
+	if (reply->error == ZKFS_E_NONODE) {
+		zkfs_reply_error(xattr, -ESTALE);
+		return;
+	}
+	if (reply->error) {
+		zkfs_reply_zk_error(xattr, reply->error);
+		return;
+	}
+	value = malloc(VALUE_MAX);
+	if (!value) {
+		zkfs_reply_error(xattr, -ENOMEM);
+		return;
+	}
+	len = zkfs_xattrs_get(xattr->attribute, xattr->op.path, reply->stat,
+			      value, VALUE_MAX);
+	if (len < 0)
+		zkfs_reply_error(xattr, (int)len);
+	else
+		answer(xattr, value, (size_t)len, xattr->size);
+}
+
+void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
+		    size_t size)
+{
+	struct xattr_op *xattr;
+
+	if (!zkfs_xattrs_known(name)) {
+		zkfs_reply_now(req, "GETXATTR", -ENODATA);
+		return;
+	}
+	xattr = zkfs_op_new(req, "GETXATTR", ino, sizeof(*xattr));
+	if (!xattr)
+		return;
+	xattr->op.fini = xattr_fini;
+	xattr->size = size;
+	if (xattr->op.node->type == ZKFS_TYPE_ENTRY) {
+		zkfs_reply_error(xattr, -ENODATA);
+		return;
+	}
+	if (!zkfs_op_path(&xattr->op, NULL))
+		return;
+	xattr->attribute = strdup(name);
+	if (!xattr->attribute) {
+		zkfs_reply_error(xattr, -ENOMEM);
+		return;
+	}
+	xattr->op.zk.kind = ZKFS_ZK_EXISTS;
+	(void)zkfs_op_submit(&xattr->op, zkfs_fs_patience(xattr->op.fs),
+			     on_stat);
+}
+
+void zkfs_xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct zkfs_op *op = zkfs_op_new(req, "LISTXATTR", ino, sizeof(*op));
+	const char *list;
+	size_t len;
+
+	if (!op)
+		return;
+	list = zkfs_xattrs_list(&len);
+	if (op->node->type == ZKFS_TYPE_ENTRY)
+		len = 0;
+	answer(op, list, len, size);
+}
+
+/* EOPNOTSUPP and not EPERM: `cp -a` then goes on without a word. */
+void zkfs_xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
+		    const char *value, size_t size, int flags)
+{
+	zkfs_reply_now(req, "SETXATTR", -EOPNOTSUPP);
+}
+
+void zkfs_xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	zkfs_reply_now(req, "REMOVEXATTR",
+		       zkfs_xattrs_known(name) ? -EOPNOTSUPP : -ENODATA);
+}
