@@ -120,6 +120,30 @@ static void test_walk_may_remove_the_current(void **state)
 	assert_true(zkfs_list_empty(&head));
 }
 
+static void test_splice(void **state)
+{
+	struct item a = {.number = 1}, b = {.number = 2}, c = {.number = 3};
+	struct zkfs_link to, from;
+
+	zkfs_list_init(&to);
+	zkfs_list_init(&from);
+	zkfs_list_splice(&to, &from);
+	assert_true(zkfs_list_empty(&to));
+	zkfs_list_append(&from, &a.link);
+	zkfs_list_append(&from, &b.link);
+	zkfs_list_splice(&to, &from);
+	assert_int_equal(digits(&to), 12);
+	assert_true(zkfs_list_empty(&from));
+	zkfs_list_append(&from, &c.link);
+	zkfs_list_splice(&to, &from);
+	assert_int_equal(digits(&to), 123);
+	zkfs_list_splice(&to, &from);
+	assert_int_equal(digits(&to), 123);
+	/* Each is a member of the list it is now in. */
+	zkfs_list_remove(&b.link);
+	assert_int_equal(digits(&to), 13);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_remove_twice_or_never_added),
 		cmocka_unit_test(test_walk_may_remove_the_current),
+		cmocka_unit_test(test_splice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
