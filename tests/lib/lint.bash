@@ -16,6 +16,12 @@ group_layers() {
 	count_tap "$logs/layers.tap"
 }
 
+# The test runner's own test.
+group_runner() {
+	limited 120 tests/lib/selftest >"$logs/runner.tap"
+	count_tap "$logs/runner.tap"
+}
+
 # Each header, twice, as the only thing of a source: it includes what it
 # needs and bears being included again.
 group_headers() {
@@ -61,19 +67,19 @@ format_all() {
 
 # Only what is compiled can be looked at: the files that the build knows.
 group_tidy() {
-	need_build clang || return
-	check "clang-tidy" limited 300 tidy_all
+	compiled_files build-clang >"$scratch/compiled" || return
+	check "clang-tidy, $(wc -l <"$scratch/compiled") files" \
+		limited 300 xargs -a "$scratch/compiled" -P "$(nproc)" -n 1 \
+		clang-tidy --quiet -p build-clang
 }
 
-tidy_all() {
-	python3 - build-clang/compile_commands.json <<-'END' |
+compiled_files() {
+	python3 - "$1/compile_commands.json" <<-'END'
 		import json, os, sys
-		entries = json.load(open(sys.argv[1]))
 		files = {os.path.relpath(os.path.join(e['directory'], e['file']))
-		         for e in entries}
+		         for e in json.load(open(sys.argv[1]))}
 		print('\n'.join(sorted(files)))
 	END
-		xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-clang
 }
 
 group_cppcheck() {

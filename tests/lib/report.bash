@@ -9,6 +9,8 @@
 total_passed=0
 total_failed=0
 total_skipped=0
+# Seconds from the first signal to the second, at the end of a limit.
+kill_after=15
 
 count_pass() {
 	passed=$((passed + 1))
@@ -84,7 +86,7 @@ report_total() {
 limited() {
 	local limit=$1 status=0
 	shift
-	timeout --kill-after=15 "$limit" "$@" </dev/null &
+	timeout --kill-after="$kill_after" "$limit" "$@" </dev/null &
 	limited_pid=$!
 	wait "$limited_pid" || status=$?
 	limited_pid=
