@@ -523,8 +523,8 @@ static void on_entry_data(struct zkfs_zk_req *req,
 static char *entry_head(const struct zkfs_queue *queue,
 			const struct zkfs_queue_entry *entry)
 {
-	const struct zkfs_queue_entry *blocker =
-		zkfs_queue_blocker(queue, entry->sequence, entry->mode, NULL);
+	const struct zkfs_queue_entry *blocker = zkfs_queue_blocker(
+		queue, entry->sequence, entry->mode, entry->names[0]);
 	char *head;
 
 	if (asprintf(&head, "mode=%s state=%s",
