@@ -10,19 +10,28 @@ declare -A build_dirs=([gcc]=build [clang]=build-clang [asan]=build-asan)
 declare -A build_status=()
 
 # Sets up anew or again: tests are found when meson runs, so that a new test
-# is only seen by a reconfigured build.
+# is only seen by a reconfigured build. One that another meson has made, or
+# that was broken off, is made anew.
 setup_build() {
 	local dir=$1
 	shift
-	set -- -Dwerror=true -Dtests=true "$@"
+	set -- "$dir" -Dwerror=true -Dtests=true "$@"
 	if [ -e "$dir/build.ninja" ]; then
-		limited 120 meson setup --reconfigure "$dir" "$@" && return
+		quietly limited 120 meson setup --reconfigure "$@" && return
 	fi
 	if [ -d "$dir/meson-private" ]; then
-		limited 120 meson setup --wipe "$dir" "$@"
+		quietly limited 120 meson setup --wipe "$@"
 	else
-		limited 120 meson setup "$dir" "$@"
+		quietly limited 120 meson setup "$@"
 	fi
+}
+
+# Runs a command and shows what it says only when it fails.
+quietly() {
+	local status=0
+	"$@" >"$scratch/quiet" 2>&1 || status=$?
+	[ "$status" -eq 0 ] || cat "$scratch/quiet"
+	return "$status"
 }
 
 make_build() {
@@ -41,7 +50,7 @@ make_build() {
 			return
 		;;
 	esac
-	limited 600 ninja -C "$dir"
+	limited 600 ninja --quiet -C "$dir"
 }
 
 # A group: one build, one test.

@@ -25,11 +25,12 @@ group_runner() {
 # Each header, twice, as the only thing of a source: it includes what it
 # needs and bears being included again.
 group_headers() {
-	local header compiler cflags
+	local header compiler cflags version
 	read -ra cflags < <(pkg-config --cflags fuse3)
 	# libfuse wants to be told which of its interfaces is meant.
-	cflags+=("$(grep -ohm 1 -e '-DFUSE_USE_VERSION=[0-9]*' \
-		meson.build fs/ops/meson.build || echo -I.)")
+	version=$(grep -oh -m 1 -e '-DFUSE_USE_VERSION=[0-9]*' \
+		meson.build fs/meson.build fs/ops/meson.build | head -n 1)
+	[ -z "$version" ] || cflags+=("$version")
 	cflags+=(-std=gnu17 -D_GNU_SOURCE -I. -Wall -Wextra -Wshadow
 		-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla
 		-Wno-unused-parameter -Werror -Wfatal-errors -fsyntax-only -x c -)
