@@ -181,10 +181,13 @@ static void on_ready(void *arg)
 	struct daemon *d = arg;
 	int null;
 
+	if (d->ready_fd >= 0) {
+		zkfs_log_use_syslog("zkfs");
+		zkfs_log_set_level(ZKFS_LOG_INFO);
+	}
 	zkfs_info("%s is mounted on %s", d->opts.source, d->path);
 	if (d->ready_fd < 0)
 		return;
-	zkfs_log_use_syslog("zkfs");
 	(void)chdir("/");
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0) {
@@ -290,6 +293,8 @@ static int serve_in_background(struct daemon *d)
 	}
 	(void)close(fds[0]);
 	(void)setsid();
+	/* A mount that succeeds says nothing to who typed it. */
+	zkfs_log_set_level(ZKFS_LOG_WARNING);
 	d->ready_fd = fds[1];
 	return serve(d);
 }
