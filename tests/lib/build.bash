@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # build: the three builds that the tests use, each made at most once a run.
 #
 #   build        gcc
