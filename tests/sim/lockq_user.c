@@ -1,0 +1,308 @@
+/*
+ * lockq_user: drives lockqs as a caller does: what next() yields is submitted,
+ * replies, watches and the session's changes are passed on.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/lockq_world.h"
+
+#define DEADLINE_MS 3000
+
+bool user_is(const struct user *user, enum zkfs_lockq_state state)
+{
+	return user->lockq && zkfs_lockq_state(user->lockq) == state;
+}
+
+/* A grant must rest on a list that still had all our names, and be news. */
+static void check_grant(struct user *user)
+{
+	if (!zkfs_zk_connected(user->client->zk))
+		violated(user->world, "user %u is granted while disconnected",
+			 user->slot);
+	if (user->n_made && user->n_listed != user->n_made)
+		violated(user->world,
+			 "user %u is granted by a list without its names",
+			 user->slot);
+}
+
+static void note_state(struct user *user)
+{
+	struct world *world = user->world;
+	enum zkfs_lockq_state state = zkfs_lockq_state(user->lockq);
+
+	if (state == user->seen)
+		return;
+	if (state == ZKFS_LOCKQ_HELD)
+		check_grant(user);
+	world->moves[user->seen][state]++;
+	trace(world, "user %u (%" PRIx64 "): %s -> %s", user->slot, user->id,
+	      zkfs_lockq_state_name(user->seen), zkfs_lockq_state_name(state));
+	user->seen = state;
+}
+
+static void done(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply);
+
+static void submit(struct user *user, const struct zkfs_lockq_request *request)
+{
+	struct user_req *slot = &user->reqs[request->ask];
+	struct zkfs_zk *zk = user->client->zk;
+
+	slot->user = user;
+	slot->ask = request->ask;
+	slot->req = (struct zkfs_zk_req){
+		.kind = request->kind,
+		.path = request->path,
+		.ops = request->ops,
+		.n_ops = request->n_ops,
+		.generation = request->generation,
+		.deadline_ms = user->deadline ? user->world->server->now_ms +
+							DEADLINE_MS
+					      : INT64_MAX,
+		.done = done,
+	};
+	if (request->ask == ZKFS_LOCKQ_ASK_BLOCKER ||
+	    request->ask == ZKFS_LOCKQ_ASK_OWN) {
+		slot->req.watch = &user->watches[request->ask].watch;
+		zkfs_zk_unwatch(zk, slot->req.watch);
+	}
+	trace(user->world, "user %u asks %d of %s", user->slot, request->ask,
+	      request->path);
+	zkfs_zk_submit(zk, &slot->req);
+}
+
+static void pump(struct user *user)
+{
+	struct zkfs_lockq_request request;
+
+	while (zkfs_lockq_next(user->lockq, &request))
+		submit(user, &request);
+	note_state(user);
+}
+
+static void count_names(struct user *user, enum zkfs_lockq_ask ask,
+			const struct zkfs_zk_reply *reply)
+{
+	const char *prefix = zkfs_lockq_prefix(user->lockq);
+
+	if (reply->error)
+		return;
+	if (ask == ZKFS_LOCKQ_ASK_JOIN)
+		user->n_made = user->reqs[ask].req.n_ops;
+	if (ask != ZKFS_LOCKQ_ASK_LIST)
+		return;
+	user->n_listed = 0;
+	for (size_t i = 0; i < reply->n_names; i++)
+		user->n_listed +=
+			!strncmp(reply->names[i], prefix, strlen(prefix));
+}
+
+static void done(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct user_req *slot = zkfs_container_of(req, struct user_req, req);
+	struct user *user = slot->user;
+
+	trace(user->world, "user %u: reply to %d: %s", user->slot, slot->ask,
+	      zkfs_error_words(reply->error));
+	if (slot->ask == ZKFS_LOCKQ_ASK_JOIN && reply->error == ZKFS_E_LOST)
+		user->world->lost_joins++;
+	count_names(user, slot->ask, reply);
+	zkfs_lockq_reply(user->lockq, slot->ask, reply);
+	pump(user);
+}
+
+static void fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
+{
+	struct user_watch *slot =
+		zkfs_container_of(watch, struct user_watch, watch);
+
+	trace(slot->user->world, "user %u: watch of %d: event %d",
+	      slot->user->slot, slot->ask, event);
+	zkfs_lockq_fired(slot->user->lockq, slot->ask, event);
+	pump(slot->user);
+}
+
+static void session_changed(struct zkfs_zk_listener *listener)
+{
+	struct client *client =
+		zkfs_container_of(listener, struct client, listener);
+	struct world *world = client->world;
+
+	for (unsigned i = 0; i < N_USERS; i++) {
+		struct user *user = &world->users[i];
+
+		if (user->client != client || !user->lockq)
+			continue;
+		zkfs_lockq_session(user->lockq, zkfs_zk_connected(client->zk),
+				   zkfs_zk_generation(client->zk));
+		pump(user);
+	}
+}
+
+static unsigned choose_families(struct world *world)
+{
+	/* With one kind of name missing, that kind of client does not see us:
+	 * so it is asked for, and no promise of ours. */
+	if (world->config->foreign)
+		return ZKFS_FAMILY_ALL;
+	return 1 + sim_random_below(&world->random, ZKFS_FAMILY_ALL);
+}
+
+bool user_start(struct user *user)
+{
+	struct world *world = user->world;
+	struct zkfs_zk *zk = user->client->zk;
+	struct zkfs_lockq_config config = {
+		.label = "job",
+		.host = "host.example",
+		.pid = 100 + (long)user->slot,
+		.data = "host=host.example",
+	};
+
+	if (user->lockq || !zkfs_zk_connected(zk))
+		return false;
+
+	user->id = ++world->last_id * N_USERS + user->slot;
+	user->session = sim_port_session(zk);
+	user->lock = sim_random_below(&world->random, N_LOCKS);
+	user->mode = sim_random_chance(&world->random, world->config->shared)
+			     ? ZKFS_LOCK_SHARED
+			     : ZKFS_LOCK_EXCLUSIVE;
+	user->try = sim_random_chance(&world->random, world->config->try);
+	user->deadline =
+		sim_random_chance(&world->random, world->config->deadline);
+	user->leaving = user->given_up = user->tampered = false;
+	user->token_checked = false;
+	user->n_made = user->n_listed = 0;
+	user->seen = ZKFS_LOCKQ_IDLE;
+
+	config.lock = world->locks[user->lock].path;
+	config.mode = user->mode;
+	config.try = user->try;
+	config.families = choose_families(world);
+	config.random = user->id;
+	user->lockq = zkfs_lockq_new(&config);
+	if (!user->lockq)
+		abort();
+	trace(world, "user %u starts %" PRIx64 ": lock %u%s%s", user->slot,
+	      user->id, user->lock,
+	      user->mode == ZKFS_LOCK_SHARED ? " shared" : "",
+	      user->try ? " try" : "");
+	zkfs_lockq_start(user->lockq, zkfs_zk_generation(zk),
+			 zkfs_zk_session_id(zk));
+	pump(user);
+	return true;
+}
+
+void user_leave(struct user *user)
+{
+	trace(user->world, "user %u leaves", user->slot);
+	user->leaving = true;
+	zkfs_lockq_leave(user->lockq);
+	pump(user);
+}
+
+void user_give_up(struct user *user)
+{
+	trace(user->world, "user %u: the lease is over", user->slot);
+	user->given_up = true;
+	zkfs_lockq_lose(user->lockq);
+	pump(user);
+}
+
+/* Whether this end was right. */
+static void check_end(struct user *user)
+{
+	struct world *world = user->world;
+	int error = zkfs_lockq_error(user->lockq);
+	bool lost = !user->session->alive || user->given_up;
+	bool right = false;
+
+	switch (zkfs_lockq_state(user->lockq)) {
+	case ZKFS_LOCKQ_GONE:
+		right = user->leaving;
+		break;
+	case ZKFS_LOCKQ_BUSY:
+		right = user->try && error == -EAGAIN;
+		break;
+	case ZKFS_LOCKQ_FAILED:
+		right = (error == -EIO && lost) ||
+			(error == -ETIMEDOUT && user->deadline);
+		break;
+	default:
+		break;
+	}
+	if (!right)
+		violated(world, "user %u ends %s (%s) for no reason",
+			 user->slot,
+			 zkfs_lockq_state_name(zkfs_lockq_state(user->lockq)),
+			 strerror(-error));
+}
+
+bool user_reap(struct user *user)
+{
+	enum zkfs_lockq_state state = zkfs_lockq_state(user->lockq);
+
+	if (state != ZKFS_LOCKQ_GONE && state != ZKFS_LOCKQ_BUSY &&
+	    state != ZKFS_LOCKQ_FAILED)
+		return false;
+
+	check_end(user);
+	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
+		zkfs_zk_cancel(user->client->zk, &user->reqs[i].req);
+		zkfs_zk_unwatch(user->client->zk, &user->watches[i].watch);
+	}
+	user->lockq = zkfs_lockq_free(user->lockq);
+	return true;
+}
+
+struct user *user_of(struct world *world, const struct sim_node *node,
+		     bool *ret_ours)
+{
+	struct user *user;
+	uint64_t id;
+
+	/* _c_SSSSSSSS-SSSS-8SSS-vSrr-rrrrrrrrrrrr-: foreign UUIDs are of
+	 * version 4 here, as Curator's are. */
+	*ret_ours = !strncmp(node->name, "_c_", 3) && node->name[17] == '8';
+	if (!*ret_ours)
+		return NULL;
+	id = strtoull(node->name + 27, NULL, 16);
+	user = &world->users[id % N_USERS];
+	return user->lockq && user->id == id ? user : NULL;
+}
+
+void user_init(struct world *world, unsigned slot)
+{
+	struct user *user = &world->users[slot];
+
+	user->world = world;
+	user->slot = slot;
+	user->client = &world->clients[slot % N_CLIENTS];
+	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
+		user->watches[i].user = user;
+		user->watches[i].ask = (enum zkfs_lockq_ask)i;
+		user->watches[i].watch.fired = fired;
+	}
+}
+
+void client_init(struct world *world, unsigned number)
+{
+	struct client *client = &world->clients[number];
+
+	client->world = world;
+	client->number = number;
+	client->zk = sim_port_new(world->server, &world->random);
+	client->listener.changed = session_changed;
+	zkfs_zk_listen(client->zk, &client->listener);
+	(void)sim_port_connect(client->zk);
+}
+
+void client_fini(struct client *client)
+{
+	zkfs_zk_unlisten(client->zk, &client->listener);
+	client->zk = sim_port_free(client->zk);
+}
