@@ -258,15 +258,6 @@ static bool pending(const struct handle *h)
 	return h->seq > h->resolved && !h->failed;
 }
 
-static bool wrote(const struct handle *h, uint64_t owner, unsigned after)
-{
-	for (unsigned i = after + 1; i <= h->seq; i++) {
-		if (h->ops[i].owner == owner)
-			return true;
-	}
-	return false;
-}
-
 /* Whether all that is pending is one other process's, known by name. */
 static bool only_others_wrote(const struct handle *h, uint64_t owner)
 {
@@ -436,8 +427,36 @@ static void execute(struct sim *sim, struct handle *h)
  * The handle's caller, as fs/ops does it
  */
 
+/* A new set: all that was done until now. */
+static void start_set(struct handle *h)
+{
+	h->intent = h->seq;
+	h->executed = 0;
+	h->put_off = false;
+}
+
 static void follow(struct sim *sim, struct handle *h,
-		   enum zkfs_commit_next next);
+		   enum zkfs_commit_next next)
+{
+	if (next == ZKFS_COMMIT_DONE || next == ZKFS_COMMIT_BUSY)
+		return;
+	must(sim, next == ZKFS_COMMIT_SET || next == ZKFS_COMMIT_GET);
+	must(sim, h->phase == IDLE);
+	h->request = next;
+	h->phase = SENT;
+}
+
+/* Begins, and knows what that is about: what is in doubt is resolved first. */
+static enum zkfs_commit_next ask(struct handle *h, enum zkfs_commit_cause cause,
+				 uint64_t owner)
+{
+	bool idle = h->phase == IDLE && !h->commit.doubt;
+	enum zkfs_commit_next next = zkfs_commit_begin(&h->commit, cause, owner);
+
+	if (idle && next != ZKFS_COMMIT_DONE)
+		start_set(h);
+	return next;
+}
 
 /* The outcome of a begin, told to the one who asked for it. */
 static void acknowledge(struct sim *sim, struct handle *h,
@@ -502,7 +521,7 @@ static void wake(struct sim *sim, struct handle *h)
 		enum zkfs_commit_next next = ZKFS_COMMIT_DONE;
 
 		if (!error)
-			next = zkfs_commit_begin(&h->commit, w.cause, w.owner);
+			next = ask(h, w.cause, w.owner);
 		if (next != ZKFS_COMMIT_DONE) {
 			follow(sim, h, next);
 			return;
@@ -516,28 +535,6 @@ static void wake(struct sim *sim, struct handle *h)
 			return;
 		}
 	}
-}
-
-static void follow(struct sim *sim, struct handle *h,
-		   enum zkfs_commit_next next)
-{
-	bool fresh;
-
-	if (next == ZKFS_COMMIT_DONE || next == ZKFS_COMMIT_BUSY)
-		return;
-	must(sim, next == ZKFS_COMMIT_SET || next == ZKFS_COMMIT_GET);
-	must(sim, h->phase == IDLE);
-	/* Another set than before: the last one is settled. */
-	fresh = !h->commit.doubt &&
-		(h->executed || h->put_off || h->intent == h->resolved ||
-		 h->intent == 0);
-	if (fresh) {
-		h->intent = h->seq;
-		h->executed = 0;
-		h->put_off = false;
-	}
-	h->request = next;
-	h->phase = SENT;
 }
 
 static void deliver(struct sim *sim, struct handle *h)
@@ -562,6 +559,9 @@ static void deliver(struct sim *sim, struct handle *h)
 		sim->counts.happened++;
 	check(sim, h);
 	if (next != ZKFS_COMMIT_DONE) {
+		/* What was in doubt has happened; now what came after it. */
+		if (h->executed && !h->commit.doubt)
+			start_set(h);
 		follow(sim, h, next);
 		return;
 	}
@@ -574,7 +574,8 @@ static void deliver(struct sim *sim, struct handle *h)
 
 /* A killed process's or a clean handle's close asks nothing of the server. */
 static void check_begin(struct sim *sim, struct handle *h,
-			const struct waiter *w, enum zkfs_commit_next next)
+			const struct waiter *w, bool others,
+			enum zkfs_commit_next next)
 {
 	bool closes = w->cause == ZKFS_COMMIT_FLUSH ||
 		      w->cause == ZKFS_COMMIT_RELEASE;
@@ -583,7 +584,7 @@ static void check_begin(struct sim *sim, struct handle *h,
 		return;
 	if (!pending(h) || h->unlinked || (closes && h->abandoned))
 		must(sim, next == ZKFS_COMMIT_DONE);
-	if (w->cause == ZKFS_COMMIT_FLUSH && only_others_wrote(h, w->owner))
+	if (w->cause == ZKFS_COMMIT_FLUSH && others)
 		must(sim, next == ZKFS_COMMIT_DONE);
 	if (h->failed && h->seq > committed(sim, h) && !h->abandoned)
 		must(sim, zkfs_commit_error(&h->commit) == h->failed);
@@ -613,18 +614,19 @@ static void begin(struct sim *sim, struct handle *h,
 	struct waiter w = {.cause = cause,
 			   .owner = owner,
 			   .seq = promised(h, cause, owner)};
+	bool others = only_others_wrote(h, owner);
 	enum zkfs_commit_next next;
 
 	if (h->n_waiters == N_WAITERS)
 		return;
 	note(sim, "%d begin %d by %d\n", number(sim, h), (int)cause,
 	     (int)owner);
-	next = zkfs_commit_begin(&h->commit, cause, owner);
+	next = ask(h, cause, owner);
 	must(sim, (next == ZKFS_COMMIT_BUSY) == (h->phase != IDLE));
 	if (next != ZKFS_COMMIT_BUSY && cause != ZKFS_COMMIT_FLUSH &&
 	    cause != ZKFS_COMMIT_RELEASE)
 		h->abandoned = false;
-	check_begin(sim, h, &w, next);
+	check_begin(sim, h, &w, others, next);
 	if (cause == ZKFS_COMMIT_FLUSH && next == ZKFS_COMMIT_DONE &&
 	    !h->has_flusher && h->seq == 1 && !h->abandoned && !h->failed &&
 	    !h->unlinked && (h->flags & ZKFS_COMMIT_TRUNC) && !h->resolved &&

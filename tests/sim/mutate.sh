@@ -1,0 +1,165 @@
+#!/bin/sh
+# mutate.sh: proves that the simulation bites. Each mutation below is a mistake
+# that lock clients have really made; it is put into a copy of the recipe, and
+# the simulation must fail on it. The recipe as it is must pass.
+#
+#	tests/sim/mutate.sh [NAME...]		(all by default; CC is honoured)
+#
+# A mutation that changes nothing, or does not compile, is an error of this
+# script: the source has moved on, and the mutation must follow it.
+set -eu
+
+src=$(cd "$(dirname "$0")/../.." && pwd)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+
+cc=${CC:-cc}
+cflags="-std=gnu17 -D_GNU_SOURCE -O1 -I$src"
+steps=${STEPS:-150000}
+seeds=${SEEDS:-"11 12"}
+chosen=" $* "
+caught=0
+failed=0
+
+# The parts a mutation may change; all others are compiled once.
+parts="names queue lockq"
+others="fs/base/hash.c fs/base/path.c fs/base/error.c fs/base/util.c
+	tests/sim/server.c tests/sim/port.c tests/sim/lockq_sim.c
+	tests/sim/lockq_user.c tests/sim/lockq_foreign.c
+	tests/sim/lockq_check.c"
+
+compile() { # SOURCE OBJECT
+	# shellcheck disable=SC2086 # a list of flags
+	$cc $cflags -c "$1" -o "$2"
+}
+
+# Runs all configurations; fails with the first that fails.
+simulate() { # PROGRAM LOG
+	for seed in $seeds; do
+		for config in all foreign storm calm; do
+			"$1" --config "$config" --seed "$seed" \
+				--steps "$steps" >"$2" 2>&1 || return 1
+		done
+	done
+}
+
+# mutate NAME PART SED-EXPRESSION...: the part without the expression's lines.
+mutate() {
+	name=$1 part=$2
+	shift 2
+	case $chosen in
+	"  " | *" $name "*) ;;
+	*) return 0 ;;
+	esac
+
+	cp "$src/fs/core/$part.c" "$tmp/mutant.c"
+	for expression; do
+		cp "$tmp/mutant.c" "$tmp/before.c"
+		sed -i -E "$expression" "$tmp/mutant.c"
+		if cmp -s "$tmp/before.c" "$tmp/mutant.c"; then
+			echo "$name: no longer applies: $expression" >&2
+			exit 2
+		fi
+	done
+
+	objects=
+	for p in $parts; do
+		[ "$p" = "$part" ] || objects="$objects $tmp/$p.o"
+	done
+	compile "$tmp/mutant.c" "$tmp/mutant.o"
+	# shellcheck disable=SC2086 # lists of files
+	$cc "$tmp"/other-*.o $objects "$tmp/mutant.o" -o "$tmp/mutant"
+
+	if simulate "$tmp/mutant" "$tmp/log"; then
+		echo "NOT CAUGHT  $name"
+		failed=$((failed + 1))
+	else
+		caught=$((caught + 1))
+		echo "caught      $name: $(grep -aE 'FAILED|ssertion' \
+			"$tmp/log" | head -n 1)"
+	fi
+}
+
+n=0
+for file in $others; do
+	n=$((n + 1))
+	compile "$src/$file" "$tmp/other-$n.o"
+done
+for p in $parts; do
+	compile "$src/fs/core/$p.c" "$tmp/$p.o"
+done
+$cc "$tmp"/*.o -o "$tmp/plain"
+if ! simulate "$tmp/plain" "$tmp/log"; then
+	cat "$tmp/log"
+	echo "the recipe itself fails" >&2
+	exit 1
+fi
+echo "passes      the recipe as it is"
+
+# -- whom to wait for --
+
+mutate watch-first queue \
+	's/for \(size_t i = queue->n_entries; i > 0; i--\)/for (size_t i = 1; i <= queue->n_entries; i++)/'
+mutate shared-does-not-block queue \
+	's/if \(mode == ZKFS_LOCK_SHARED \&\& entry->mode/if (entry->mode/'
+mutate foreign-names-ignored queue \
+	's/if \(zkfs_names_parse\(names\[i\], \&items\[n\]\.parts\)\)/if (names[i][0] == 95 \&\& zkfs_names_parse(names[i], \&items[n].parts))/'
+mutate recipe-names-ignored queue \
+	's/if \(zkfs_names_parse\(names\[i\], \&items\[n\]\.parts\)\)/if (zkfs_names_parse(names[i], \&items[n].parts) \&\& items[n].parts.family)/'
+mutate one-gone-is-all-gone lockq \
+	'/lockq->prefix\) > 1\)/,/next_blocker/ s/^\t\tnext_blocker\(lockq\);/\t\t{ lockq->clear = true; try_grant(lockq); }/' \
+	's/lockq->prefix\) > 1\)/lockq->prefix) > 100)/'
+mutate changed-is-gone lockq \
+	's/if \(event != ZKFS_ZK_DELETED\)/if (event != ZKFS_ZK_DELETED \&\& (event != ZKFS_ZK_CHANGED || ask == ZKFS_LOCKQ_ASK_OWN))/'
+mutate downgrade-overlooked lockq \
+	's/lockq->relist = may_downgrade\(lockq\);/lockq->relist = false;/'
+mutate kazoo-name-not-made names \
+	's/if \(families \& ZKFS_FAMILY_KAZOO\)$/if (families == ZKFS_FAMILY_KAZOO)/'
+
+# -- when to grant --
+
+mutate granted-by-a-dead-connection lockq \
+	's/if \(event != ZKFS_ZK_DELETED\)/if (event != ZKFS_ZK_DELETED \&\& (event != ZKFS_ZK_UNWATCHED || ask == ZKFS_LOCKQ_ASK_OWN))/'
+mutate granted-without-own-names lockq \
+	's/^\treturn n == lockq->n_names;/\treturn true;/'
+mutate granted-unwatched lockq \
+	's/!lockq->connected \|\| !lockq->own_watched/!lockq->connected/' \
+	's/want\(lockq, ZKFS_LOCKQ_ASK_OWN\);/(void)0;/'
+
+# -- lost replies, and what is left --
+
+mutate lost-join-ignored lockq \
+	'/case ZKFS_E_LOST:$/,/break/ s/join_unknown\(lockq, 0\);/join_failed(lockq, -EIO);/'
+mutate joins-again-without-looking lockq \
+	'/case ZKFS_E_LOST:$/,/break/ s/join_unknown\(lockq, 0\);/{ lockq->ours = OURS_NONE; want(lockq, ZKFS_LOCKQ_ASK_JOIN); }/'
+mutate no-sync-before-looking lockq \
+	's/^\twant\(lockq, ZKFS_LOCKQ_ASK_SYNC\);/\t;/'
+mutate lost-try-stays lockq \
+	'/if \(entry \&\& lockq->try\)/,/else/ s/end\(lockq, -EAGAIN, ZKFS_LOCKQ_BUSY\);/{ lockq->error = -EAGAIN; move(lockq, ZKFS_LOCKQ_LEAVING); finish(lockq, ZKFS_LOCKQ_BUSY); }/'
+mutate try-waits lockq \
+	's/if \(entry \&\& lockq->try\)/if (entry \&\& lockq->try \&\& lockq->over)/'
+mutate leaves-before-the-join-is-known lockq \
+	's/if \(lockq->ours == OURS_NONE\)$/if (lockq->ours == OURS_NONE || lockq->ours == OURS_PENDING)/'
+mutate forgets-the-kazoo-names lockq \
+	's/if \(lockq->names\[i\]\.made\)$/if (lockq->names[i].made \&\& (i == 0 || !strstr(lockq->names[i].path, "kazoo")))/'
+mutate lost-leave-is-done lockq \
+	'/^static void reply_leave/,/^}/ s/case ZKFS_E_OK:/case ZKFS_E_OK: case ZKFS_E_LOST:/' \
+	'/^static void reply_leave/,/^}/ s/^\tcase ZKFS_E_LOST:$//'
+mutate half-left-is-done lockq \
+	'/^static void reply_leave/,/^}/ s/case ZKFS_E_OK:/case ZKFS_E_OK: case ZKFS_E_NONODE:/' \
+	'/^static void reply_leave/,/^}/ s/^\tcase ZKFS_E_NONODE:$/\tcase ZKFS_E_NODEEXISTS:/'
+
+# -- deafness --
+
+mutate blocker-not-asked-again lockq \
+	's/if \(event != ZKFS_ZK_DELETED\)/if (event == ZKFS_ZK_UNWATCHED \&\& ask == ZKFS_LOCKQ_ASK_BLOCKER) return; if (event != ZKFS_ZK_DELETED)/'
+mutate own-not-asked-again lockq \
+	's/if \(event != ZKFS_ZK_DELETED\)/if (event == ZKFS_ZK_UNWATCHED \&\& ask == ZKFS_LOCKQ_ASK_OWN) return; if (event != ZKFS_ZK_DELETED)/'
+mutate own-end-overlooked lockq \
+	'/else if \(ask == ZKFS_LOCKQ_ASK_OWN\)/,/else$/ s/lose\(lockq\);/return;/'
+mutate blocker-gone-before-asked lockq \
+	'/^static void reply_blocker/,/^}/ s/blocker_gone\(lockq\);/(void)0;/'
+
+echo "$caught caught, $failed not caught"
+[ "$failed" -eq 0 ]
