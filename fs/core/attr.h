@@ -22,6 +22,9 @@ enum zkfs_type {
 };
 
 #define ZKFS_BLKSIZE (1 << 20) /* so that tools write a file in one go */
+/* readdir(3) reads that much at least (glibc: 32 KiB): small pieces, so that
+ * the rest of a listing is fetched while the first entries are used. */
+#define ZKFS_DIR_BLKSIZE 4096
 
 struct zkfs_attr_style {
 	uid_t uid;

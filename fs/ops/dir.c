@@ -2,8 +2,8 @@
  * dir: a listing is a snapshot of the child list, taken when reading starts (or
  * starts again: rewinddir(3)), so that it is complete however children come
  * and go meanwhile. The attributes that READDIRPLUS wants are fetched one
- * `exists` a child, many in flight, and ahead of what is asked for once the
- * kernel shows that it goes on.
+ * `exists` a child, many in flight, and ahead of what the kernel asks for, so
+ * that the server works while `ls` digests.
  *
  * A directory's own data is listed last: `cp -a` and `tar -x` then make the
  * children first, and the znode is a directory when its data is written.
@@ -317,7 +317,7 @@ static bool fetch_all(struct list_op *list)
 
 	list->need = list->off + fitting(list);
 	list->missing = 0;
-	ahead = list->need + (list->off > 0 ? AHEAD : 0);
+	ahead = list->need + AHEAD;
 	for (size_t i = list->off; i < dir->n_entries && i < ahead; i++) {
 		struct entry *entry = &dir->entries[i];
 
@@ -385,6 +385,15 @@ static size_t put_plain(struct list_op *list, struct entry *entry, char *at,
 				 (off_t)cookie);
 }
 
+static double listing_timeout(const struct zkfs_dir *dir)
+{
+	double timeout = ZKFS_LISTING_TIMEOUT +
+			 (double)dir->n_entries * ZKFS_LISTING_TIMEOUT_ONE;
+
+	return timeout < ZKFS_LISTING_TIMEOUT_MAX ? timeout
+						  : ZKFS_LISTING_TIMEOUT_MAX;
+}
+
 /* An entry without a node (".", "..", one whose attributes could not be had)
  * has the id 0, which tells the kernel to look for itself. */
 static size_t put_plus(struct list_op *list, struct entry *entry, char *at,
@@ -404,8 +413,8 @@ static size_t put_plus(struct list_op *list, struct entry *entry, char *at,
 		param.ino = node->id;
 		entry_stat(list, entry, node, &param.attr);
 		if (node->type != ZKFS_TYPE_ENTRY) {
-			param.attr_timeout = ZKFS_LISTING_TIMEOUT_S;
-			param.entry_timeout = ZKFS_LISTING_TIMEOUT_S;
+			param.attr_timeout = listing_timeout(list->dir);
+			param.entry_timeout = param.attr_timeout;
 		}
 		zkfs_tree_looked_up(node);
 		zkfs_tree_unref(&list->op.fs->tree, node);

@@ -26,11 +26,16 @@ struct fuse_session;
 /* How many handles one mount keeps open; one more is ENFILE. */
 #define ZKFS_HANDLES_MAX 65536
 
-/* Kernel time-outs. Nothing is cached beyond what one system call needs: a
- * look-up's attributes serve the fstat that follows it, and a listing's serve
- * the lstat of each entry that `ls -l` does right behind it. */
-#define ZKFS_ATTR_TIMEOUT_S    0.1
-#define ZKFS_LISTING_TIMEOUT_S 0.25
+/* Kernel time-outs, in seconds: what one command needs and no more. A look-up's
+ * attributes serve the fstat that follows it; a directory that was looked up is
+ * not looked up again for each name in it; a listing's attributes serve the
+ * lstat that `ls -l` does for each entry right behind it, so that they last
+ * longer the more entries there are. Files are looked up each time. */
+#define ZKFS_ATTR_TIMEOUT	 0.1
+#define ZKFS_DIR_TIMEOUT	 0.25
+#define ZKFS_LISTING_TIMEOUT	 0.25
+#define ZKFS_LISTING_TIMEOUT_ONE 0.0001
+#define ZKFS_LISTING_TIMEOUT_MAX 2.0
 
 struct zkfs_fs_config {
 	struct zkfs_attr_style style;

@@ -164,7 +164,7 @@ static void answer_attr(struct zkfs_op *op, const struct zkfs_stat *stat)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(op->req);
 	struct zkfs_file *dirty = zkfs_file_dirty_by(op->node, ctx->pid);
-	double timeout = ZKFS_ATTR_TIMEOUT_S;
+	double timeout = ZKFS_ATTR_TIMEOUT;
 	struct stat st;
 
 	zkfs_node_stat(op->fs, op->node, op->path, stat, &st);

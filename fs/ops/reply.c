@@ -193,9 +193,13 @@ void zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 	struct fuse_entry_param entry = {
 		.ino = node->id,
 		.attr = *st,
-		.attr_timeout = ZKFS_ATTR_TIMEOUT_S,
+		.attr_timeout = ZKFS_ATTR_TIMEOUT,
 	};
 
+	if (node->type == ZKFS_TYPE_DIR) {
+		entry.attr_timeout = ZKFS_DIR_TIMEOUT;
+		entry.entry_timeout = ZKFS_DIR_TIMEOUT;
+	}
 	trace(op, 0);
 	zkfs_tree_looked_up(node);
 	if (fuse_reply_entry(op->req, &entry) < 0)
