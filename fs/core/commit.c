@@ -105,6 +105,7 @@ static int fail(struct zkfs_commit *commit, int error)
 static int refuse_write(struct zkfs_commit *commit, int error)
 {
 	commit->lost = true;
+	commit->abandoned = false;
 	return fail(commit, error);
 }
 
@@ -208,7 +209,7 @@ bool zkfs_commit_pending(const struct zkfs_commit *commit)
 
 void zkfs_commit_killed(struct zkfs_commit *commit, uint64_t owner)
 {
-	if (!owes(commit) && !commit->in_flight)
+	if (commit->failed || (!owes(commit) && !commit->in_flight))
 		return;
 	if (!commit->has_writer || commit->writer == owner)
 		commit->abandoned = true;
@@ -253,11 +254,13 @@ static enum zkfs_commit_next give_up(struct zkfs_commit *commit, int error)
  * as it is needed to resolve that; any other is collected again. */
 static enum zkfs_commit_next put_off(struct zkfs_commit *commit, int error)
 {
+	if (commit->doubt)
+		error = -EIO;
 	if (commit->failed)
 		return give_up(commit, error);
 	if (commit->doubt) {
 		commit->again = false;
-		commit->error = -EIO;
+		commit->error = error;
 		return ZKFS_COMMIT_DONE;
 	}
 	commit->dirty = true;
@@ -376,14 +379,16 @@ void zkfs_commit_payload(const struct zkfs_commit *commit,
 static enum zkfs_commit_next committed(struct zkfs_commit *commit,
 				       int32_t version)
 {
-	bool again = commit->again && commit->dirty && !commit->failed &&
-		     !commit->unlinked;
+	bool again = commit->again && !commit->unlinked;
 
 	commit->version = version;
 	commit->base_len = length(commit->payload);
 	commit->behind = false;
-	(void)finish(commit, 0);
-	return again ? start(commit) : ZKFS_COMMIT_DONE;
+	if (!again)
+		return finish(commit, 0);
+	/* This begin was about more than the payload. */
+	(void)finish(commit, commit->failed);
+	return commit->failed ? ZKFS_COMMIT_DONE : start(commit);
 }
 
 /* Appends `len` bytes to a buf that may be shared, or be NULL. */
