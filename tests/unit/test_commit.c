@@ -381,6 +381,8 @@ static const struct trace traces[] = {
 	{"ftruncate of an append that is behind", APPEND,
 	 "c:new t1:1!ESTALE f1!ESTALE", ""},
 	{"killed and in conflict", TRUNC, "w2:x c:new k2 f1!ESTALE", ""},
+	{"killed, then in conflict", TRUNC,
+	 "w2:x k2 c:new f1 w1:y!ESTALE f1!ESTALE", ""},
 };
 
 static void test_traces(void **state)
@@ -718,6 +720,37 @@ static void test_write_in_doubt(void **state)
 	}
 }
 
+/* In doubt, it is not read back, and a write has failed the handle: nobody may
+ * be told that nothing was sent. */
+static void test_failure_in_doubt(void **state)
+{
+	struct world w;
+	enum zkfs_commit_next next;
+
+	world_init(&w, TRUNC, "old", 5);
+	w.fate = "Lt";
+	assert_int_equal(write_(&w, 1, "a"), 0);
+	next = serve(&w, begin_fsync(&w));
+	assert_int_equal(zkfs_commit_truncate(&w.commit, LIMIT + 1, 1), -EFBIG);
+	assert_int_equal(serve(&w, next), ZKFS_COMMIT_DONE);
+	assert_int_equal(zkfs_commit_error(&w.commit), -EIO);
+	assert_int_equal(fsync_(&w), -EFBIG);
+	world_fini(&w);
+
+	/* The flush is about a later write too, which then is dropped. */
+	world_init(&w, TRUNC, "old", 5);
+	w.fate = "Lt";
+	assert_int_equal(write_(&w, 1, "a"), 0);
+	assert_int_equal(fsync_(&w), -EIO);
+	assert_int_equal(write_(&w, 2, "b"), 0);
+	next = zkfs_commit_begin(&w.commit, ZKFS_COMMIT_FLUSH, 2);
+	assert_int_equal(zkfs_commit_truncate(&w.commit, LIMIT + 1, 1), -EFBIG);
+	assert_int_equal(serve(&w, next), ZKFS_COMMIT_DONE);
+	assert_int_equal(zkfs_commit_error(&w.commit), -EFBIG);
+	assert_string_equal(w.sets, "a|");
+	world_fini(&w);
+}
+
 static void test_killed_in_flight(void **state)
 {
 	struct world w;
@@ -1019,6 +1052,7 @@ int main(void)
 		cmocka_unit_test(test_failure_in_flight_not_sent),
 		cmocka_unit_test(test_truncate_in_flight),
 		cmocka_unit_test(test_write_in_doubt),
+		cmocka_unit_test(test_failure_in_doubt),
 		cmocka_unit_test(test_killed_in_flight),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_limit_of_append),
