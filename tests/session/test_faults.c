@@ -1,0 +1,686 @@
+/*
+ * session, faults: servers that stop, die, hang and come back; sessions that
+ * expire; sends that fail half way; credentials that are refused. What is
+ * asked each time: is every request answered exactly once, and is the answer
+ * true?
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zookeeper/zookeeper.h>
+
+#include "client.h"
+#include "fs/base/log.h"
+#include "fs/base/util.h"
+#include "fs/zk/auth.h"
+#include "fs/zk/private.h"
+#include "server.h"
+
+#define TIMEOUT_MS 10000
+
+static struct server server;
+
+static int setup_server(void **state)
+{
+	(void)state;
+	zkfs_log_set_level(ZKFS_LOG_ERROR);
+	server_make(&server);
+	return 0;
+}
+
+static int teardown_server(void **state)
+{
+	(void)state;
+	server_destroy(&server);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	client_connect(client, server.address, "", TIMEOUT_MS);
+	*state = client;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct client *client = *state;
+
+	client_close(client, 1000);
+	free(client);
+	return 0;
+}
+
+static void assert_same_session(const struct client *client, unsigned connects)
+{
+	assert_int_equal(zkfs_zk_generation(client->zk), 1);
+	assert_int_equal(client->n_connects, connects);
+	assert_int_equal(client->n_losses, connects - 1);
+}
+
+/*
+ * Deadlines.
+ */
+
+/* The server stands still. What was sent and changes something may happen yet;
+ * a read does not matter; what is still queued certainly did not happen. */
+static void test_deadlines(void **state)
+{
+	enum {
+		N = ZKFS_CALLS_MAX + 50
+	};
+	struct client *client = *state;
+	struct ask sets[N], get;
+	int64_t start;
+
+	make(client, "/dl", "", 0);
+	server_stop(&server);
+	start = zkfs_clock_ms();
+	get = ask_for(client, ZKFS_ZK_GET, "/dl");
+	get.req.deadline_ms = start + 100;
+	ask_submit(&get);
+	for (int i = 0; i < N; i++) {
+		sets[i] = ask_set(client, "/dl", "x", 1, ZKFS_ZK_ANY_VERSION);
+		sets[i].req.deadline_ms = start + 200;
+		ask_submit(&sets[i]);
+	}
+	ask_wait(&get);
+	assert_int_equal(get.error, ZKFS_E_TIMEDOUT);
+	assert_true(zkfs_clock_ms() >= start + 100);
+	assert_int_equal(sets[0].n_done, 0);
+	ask_wait_all(sets, N, SOON_MS);
+	assert_true(zkfs_clock_ms() >= start + 200);
+	for (int i = 0; i < N; i++) /* the get has one of the places */
+		assert_int_equal(sets[i].error, i < ZKFS_CALLS_MAX - 1
+							? ZKFS_E_LOST
+							: ZKFS_E_TIMEDOUT);
+	server_continue(&server);
+	/* And so it was: each that was sent was executed, none else. */
+	assert_int_equal(check_data(client, "/dl", "x"), ZKFS_CALLS_MAX - 1);
+	assert_same_session(client, 1);
+	for (int i = 0; i < N; i++)
+		ask_fini(&sets[i]);
+	ask_fini(&get);
+}
+
+static void test_deadline_of_a_multi(void **state)
+{
+	struct client *client = *state;
+	struct zkfs_zk_op ops[] = {
+		{.kind = ZKFS_ZK_OP_CREATE, .path = "/dm"},
+		{.kind = ZKFS_ZK_OP_CREATE, .path = "/dm/a"},
+	};
+	struct ask ask = ask_multi(client, ops, 2);
+
+	server_stop(&server);
+	ask.req.deadline_ms = zkfs_clock_ms() + 50;
+	assert_int_equal(ask_run(&ask), ZKFS_E_LOST);
+	assert_int_equal(ops[0].error, ZKFS_E_LOST);
+	assert_int_equal(ops[1].error, ZKFS_E_LOST);
+	server_continue(&server);
+	assert_true(exists(client, "/dm/a"));
+	ask_fini(&ask);
+}
+
+/* Nobody there at all, and never was. */
+static void test_deadline_without_a_server(void **state)
+{
+	struct client client;
+	struct ask asks[2];
+	char address[32];
+	unsigned port;
+	int fd = tcp_socket(0, &port);
+
+	(void)state;
+	(void)snprintf(address, sizeof(address), "127.0.0.1:%u", port);
+	client_open(&client, address, "", TIMEOUT_MS);
+	assert_string_equal(zkfs_session_state(client.zk), "connecting");
+	assert_int_equal(zkfs_zk_generation(client.zk), 0);
+	assert_int_equal(zkfs_zk_timeout_ms(client.zk), TIMEOUT_MS);
+	asks[0] = ask_for(&client, ZKFS_ZK_GET, "/");
+	asks[1] = ask_set(&client, "/", "x", 1, ZKFS_ZK_ANY_VERSION);
+	for (int i = 0; i < 2; i++) {
+		asks[i].req.deadline_ms = zkfs_clock_ms() + 150;
+		ask_submit(&asks[i]);
+	}
+	ask_wait_all(asks, 2, SOON_MS);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(asks[i].error, ZKFS_E_TIMEDOUT);
+		ask_fini(&asks[i]);
+	}
+	client_close(&client, 1000);
+	close(fd);
+}
+
+/* One that is over already is told from the loop, like any other. */
+static void test_deadline_in_the_past(void **state)
+{
+	struct client *client = *state;
+	struct ask ask = ask_for(client, ZKFS_ZK_GET, "/");
+
+	ask.req.deadline_ms = 1;
+	assert_int_equal(ask_run(&ask), ZKFS_E_TIMEDOUT);
+	ask_fini(&ask);
+}
+
+/*
+ * Servers that die.
+ */
+
+static void test_restart(void **state)
+{
+	struct client *client = *state;
+	int64_t id = zkfs_zk_session_id(client->zk);
+	struct look look = look_for(client);
+	struct ask ask = ask_for(client, ZKFS_ZK_GET, "/rs");
+
+	make(client, "/rs", "data", 0);
+	make(client, "/rs/eph", "", ZKFS_ZK_EPHEMERAL);
+	ask.req.watch = &look.watch;
+	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
+	assert_true(look.watch.live);
+	ask_fini(&ask);
+
+	server_kill(&server);
+	while (client->n_losses == 0)
+		client_turn(client, SOON_MS);
+	assert_string_equal(zkfs_session_state(client->zk), "reconnecting");
+	assert_int_equal(look.n_fired, 1);
+	assert_int_equal(look.event, ZKFS_ZK_UNWATCHED);
+	/* While there is nobody, both wait. */
+	ask = ask_for(client, ZKFS_ZK_GET, "/rs");
+	ask_submit(&ask);
+	server_start(&server, 0);
+	ask_wait(&ask);
+	assert_int_equal(ask.error, ZKFS_E_OK);
+	assert_string_equal(ask.data, "data");
+	assert_same_session(client, 2);
+	assert_int_equal(zkfs_zk_session_id(client->zk), id);
+	assert_true(exists(client, "/rs/eph"));
+	ask_fini(&ask);
+}
+
+/* In flight when the server dies: reads are sent again and answered, in order;
+ * changes are LOST, whether they happened or not; what was queued behind them
+ * is done. */
+static void test_kill_with_requests_in_flight(void **state)
+{
+	enum {
+		N = 100
+	};
+	struct client *client = *state;
+	struct ask sets[N], gets[N], queued;
+	int32_t version;
+
+	make(client, "/kf", "0", 0);
+	server_stop(&server);
+	for (int i = 0; i < N; i++) {
+		gets[i] = ask_for(client, ZKFS_ZK_GET, "/kf");
+		sets[i] = ask_set(client, "/kf", "1", 1, ZKFS_ZK_ANY_VERSION);
+		ask_submit(&gets[i]);
+		ask_submit(&sets[i]);
+	}
+	client_turn(client, 0); /* sends them */
+	assert_int_equal(client->zk->n_calls, 2 * N);
+	server_kill(&server);
+	server_start(&server, 0);
+	queued = ask_set(client, "/kf", "2", 1, ZKFS_ZK_ANY_VERSION);
+	ask_submit(&queued);
+	ask_wait(&queued);
+	assert_int_equal(queued.error, ZKFS_E_OK);
+	version = queued.stat.version;
+	assert_true(version >= 1 && version <= N + 1);
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(sets[i].n_done, 1);
+		assert_int_equal(sets[i].error, ZKFS_E_LOST);
+		assert_int_equal(gets[i].n_done, 1);
+		assert_int_equal(gets[i].error, ZKFS_E_OK);
+		if (i > 0)
+			assert_int_equal(gets[i].order, gets[i - 1].order + 1);
+		/* They were sent again before what was queued behind. */
+		assert_int_equal(gets[i].stat.version, version - 1);
+		ask_fini(&sets[i]);
+		ask_fini(&gets[i]);
+	}
+	ask_fini(&queued);
+	assert_same_session(client, 2);
+	assert_int_equal(check_data(client, "/kf", "2"), version);
+}
+
+static void test_cancel_of_what_is_to_be_sent_again(void **state)
+{
+	struct client *client = *state;
+	struct ask *asks[2], get = ask_for(client, ZKFS_ZK_GET, "/");
+
+	server_stop(&server);
+	for (int i = 0; i < 2; i++) {
+		asks[i] = malloc(sizeof(struct ask));
+		*asks[i] = ask_for(client, ZKFS_ZK_GET, "/");
+		ask_submit(asks[i]);
+	}
+	client_turn(client, 0);
+	zkfs_zk_cancel(client->zk, &asks[0]->req); /* sent */
+	free(asks[0]);
+	assert_int_equal(shutdown(client_fd(client), SHUT_RDWR), 0);
+	while (client->n_losses == 0)
+		client_turn(client, SOON_MS);
+	zkfs_zk_cancel(client->zk, &asks[1]->req); /* queued again */
+	free(asks[1]);
+	server_continue(&server);
+	assert_int_equal(ask_run(&get), ZKFS_E_OK);
+	ask_fini(&get);
+	assert_same_session(client, 2);
+}
+
+/* A server that goes silent is left after two thirds of the timeout, and the
+ * session is kept. */
+static void test_silent_server(void **state)
+{
+	struct client client;
+	struct ask get;
+	int64_t start;
+
+	(void)state;
+	client_connect(&client, server.address, "", 1500);
+	server_stop(&server);
+	get = ask_for(&client, ZKFS_ZK_GET, "/");
+	ask_submit(&get);
+	start = zkfs_clock_ms();
+	while (client.n_losses == 0)
+		client_turn(&client, SOON_MS);
+	assert_in_range(zkfs_clock_ms() - start, 900, 1400);
+	server_continue(&server);
+	ask_wait(&get);
+	assert_int_equal(get.error, ZKFS_E_OK);
+	ask_fini(&get);
+	client_close(&client, 1000);
+}
+
+/*
+ * Sends that fail.
+ */
+
+/* The socket is closed for sending behind the library's back: its next send
+ * fails inside zoo_a*(), which it answers by closing the socket and nothing
+ * else. Everything must come out as after any other loss, at the first
+ * reconnect, and the replies must be those of their requests. */
+static void test_failed_send(void **state)
+{
+	enum {
+		N = 20
+	};
+	struct client *client = *state;
+	struct ask sets[N], gets[N];
+	char path[N][16], text[N][16];
+
+	make(client, "/fs", "", 0);
+	for (int i = 0; i < N; i++) {
+		(void)snprintf(path[i], sizeof(path[i]), "/fs/%d", i);
+		make(client, path[i], path[i], 0);
+	}
+	server_stop(&server);
+	for (int i = 0; i < N; i++) {
+		(void)snprintf(text[i], sizeof(text[i]), "new %d", i);
+		gets[i] = ask_for(client, ZKFS_ZK_GET, path[i]);
+		sets[i] = ask_set(client, path[i], text[i], strlen(text[i]), 0);
+	}
+	for (int i = 0; i < N / 2; i++) {
+		ask_submit(&gets[i]);
+		ask_submit(&sets[i]);
+	}
+	client_turn(client, 0);
+	assert_int_equal(shutdown(client_fd(client), SHUT_WR), 0);
+	for (int i = N / 2; i < N; i++) {
+		ask_submit(&gets[i]);
+		ask_submit(&sets[i]);
+	}
+	zkfs_session_dispatch(client->zk, 0); /* sends, with no look before */
+	assert_int_equal(client->n_losses, 1);
+	assert_false(zkfs_zk_connected(client->zk));
+	server_continue(&server);
+	ask_wait_all(gets, N, SOON_MS);
+	ask_wait_all(sets, N, SOON_MS);
+	for (int i = 0; i < N; i++) {
+		/* The send of gets[N / 2] failed; nothing behind it was. */
+		bool sent = i < N / 2;
+
+		assert_int_equal(sets[i].error, sent ? ZKFS_E_LOST : ZKFS_E_OK);
+		assert_int_equal(gets[i].error, ZKFS_E_OK);
+		assert_true(strcmp(gets[i].data, path[i]) == 0 ||
+			    (sent && strcmp(gets[i].data, text[i]) == 0));
+		ask_fini(&sets[i]);
+		ask_fini(&gets[i]);
+	}
+	assert_same_session(client, 2);
+}
+
+/* The same in the middle of a packet: a megabyte is stuck in the library when
+ * the link breaks. Its rest must not be sent over the next connection, where
+ * it would be read as requests: the server would close that one too, or do
+ * what the data says. */
+static void test_half_a_packet(void **state)
+{
+	enum {
+		N = 12
+	};
+	struct client *client = *state;
+	size_t len = zkfs_zk_data_max(client->zk, "/hp");
+	char *data = malloc(len);
+	struct ask sets[N], last;
+	int n_ok = 0;
+
+	assert_non_null(data);
+	memset(data, 0x7f, len);
+	make(client, "/hp", "", 0);
+	server_stop(&server);
+	for (int i = 0; i < N; i++) {
+		sets[i] =
+			ask_set(client, "/hp", data, len, ZKFS_ZK_ANY_VERSION);
+		ask_submit(&sets[i]);
+	}
+	client_turn(client, 0);
+	assert_true(client->zk->n_calls == N);
+	assert_int_equal(shutdown(client_fd(client), SHUT_WR), 0);
+	last = ask_set(client, "/hp", "end", 3, ZKFS_ZK_ANY_VERSION);
+	ask_submit(&last);
+	zkfs_session_dispatch(client->zk, 0);
+	server_continue(&server);
+	ask_wait(&last);
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(sets[i].n_done, 1);
+		n_ok += sets[i].error == ZKFS_E_OK;
+		if (sets[i].error != ZKFS_E_OK)
+			assert_int_equal(sets[i].error, ZKFS_E_LOST);
+		ask_fini(&sets[i]);
+	}
+	if (last.error == ZKFS_E_LOST)
+		set(client, "/hp", "end");
+	else
+		assert_int_equal(last.error, ZKFS_E_OK);
+	assert_true(check_data(client, "/hp", "end") >= n_ok + 1);
+	assert_same_session(client, 2);
+	ask_fini(&last);
+	free(data);
+}
+
+/*
+ * Expiry.
+ */
+
+static void ignore_event(zhandle_t *zh, int type, int state, const char *path,
+			 void *ctx)
+{
+	(void)zh;
+	(void)type;
+	(void)state;
+	(void)path;
+	(void)ctx;
+}
+
+static void ignore_log(const char *message)
+{
+	(void)message;
+}
+
+/* Turns a bare handle of the library until it is connected. */
+static void bare_connect(zhandle_t *zh)
+{
+	int64_t end = zkfs_clock_ms() + SOON_MS;
+
+	while (zoo_state(zh) != ZOO_CONNECTED_STATE) {
+		struct pollfd pfd = {.fd = -1};
+		struct timeval tv;
+		int events;
+
+		assert_true(zkfs_clock_ms() < end && zoo_state(zh) >= 0);
+		(void)zookeeper_interest(zh, &pfd.fd, &events, &tv);
+		pfd.events = (short)((events & ZOOKEEPER_READ ? POLLIN : 0) |
+				     (events & ZOOKEEPER_WRITE ? POLLOUT : 0));
+		(void)poll(&pfd, 1,
+			   (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000));
+		(void)zookeeper_process(
+			zh,
+			(pfd.revents & POLLIN ? ZOOKEEPER_READ : 0) |
+				(pfd.revents & POLLOUT ? ZOOKEEPER_WRITE : 0));
+	}
+}
+
+/* Takes the session over with its id and password, and closes it. */
+static void end_session_of(const struct client *client)
+{
+	clientid_t id;
+	zhandle_t *zh;
+
+	assert_int_equal(
+		zkfs_session_secret(client->zk, &id.client_id, id.passwd), 0);
+	zh = zookeeper_init2(server.address, ignore_event, TIMEOUT_MS, &id,
+			     NULL, ZOO_NO_LOG_CLIENTENV, ignore_log);
+	assert_non_null(zh);
+	bare_connect(zh);
+	assert_int_equal(zookeeper_close(zh), ZOK);
+}
+
+static bool is_second_session(void *ctx)
+{
+	const struct client *client = ctx;
+
+	return zkfs_zk_connected(client->zk) &&
+	       zkfs_zk_generation(client->zk) == 2;
+}
+
+static void test_expiry(void **state)
+{
+	struct client *client = *state;
+	int64_t id = zkfs_zk_session_id(client->zk);
+	struct look look = look_for(client);
+	struct ask get = ask_for(client, ZKFS_ZK_GET, "/xp");
+
+	make(client, "/xp", "data", 0);
+	make(client, "/xp/eph", "", ZKFS_ZK_EPHEMERAL);
+	get.req.watch = &look.watch;
+	assert_int_equal(ask_run(&get), ZKFS_E_OK);
+	ask_fini(&get);
+	end_session_of(client);
+	client_wait(client, is_second_session, client, SOON_MS);
+	assert_int_equal(look.n_fired, 1);
+	assert_int_equal(look.event, ZKFS_ZK_UNWATCHED);
+	assert_true(zkfs_zk_session_id(client->zk) != id);
+	assert_int_equal(client->n_connects, 2);
+	assert_int_equal(client->n_losses, 1);
+	assert_false(exists(client, "/xp/eph"));
+	assert_int_equal(check_data(client, "/xp", "data"), 0);
+	/* What is bound to the old one is told so; to the new one, done. */
+	get.req.watch = NULL;
+	get.req.generation = 1;
+	assert_int_equal(ask_run(&get), ZKFS_E_EXPIRED);
+	get.req.generation = 2;
+	assert_int_equal(ask_run(&get), ZKFS_E_OK);
+	ask_fini(&get);
+}
+
+/* In flight, and queued, when the session ends. */
+static void test_requests_across_expiry(void **state)
+{
+	enum {
+		READ,
+		CHANGE,
+		_N_KINDS
+	};
+	struct client *client = *state;
+	/* [bound or not][kind] */
+	struct ask sent[2][_N_KINDS], queued[2][_N_KINDS];
+
+	make(client, "/rx", "", 0);
+	server_stop(&server);
+	for (unsigned bound = 0; bound < 2; bound++) {
+		sent[bound][READ] = ask_for(client, ZKFS_ZK_GET, "/rx");
+		sent[bound][CHANGE] =
+			ask_set(client, "/rx", "sent", 4, ZKFS_ZK_ANY_VERSION);
+		queued[bound][READ] = ask_for(client, ZKFS_ZK_GET, "/rx");
+		queued[bound][CHANGE] = ask_set(client, "/rx", "queued", 6,
+						ZKFS_ZK_ANY_VERSION);
+		for (int kind = 0; kind < _N_KINDS; kind++) {
+			sent[bound][kind].req.generation = bound;
+			queued[bound][kind].req.generation = bound;
+			ask_submit(&sent[bound][kind]);
+		}
+	}
+	client_turn(client, 0);
+	assert_int_equal(shutdown(client_fd(client), SHUT_RDWR), 0);
+	while (client->n_losses == 0)
+		client_turn(client, SOON_MS);
+	for (unsigned bound = 0; bound < 2; bound++)
+		for (int kind = 0; kind < _N_KINDS; kind++)
+			ask_submit(&queued[bound][kind]);
+	server_continue(&server);
+	end_session_of(client);
+	client_wait(client, is_second_session, client, SOON_MS);
+	for (unsigned bound = 0; bound < 2; bound++) {
+		enum zkfs_error want = bound ? ZKFS_E_EXPIRED : ZKFS_E_OK;
+
+		ask_wait_all(sent[bound], _N_KINDS, SOON_MS);
+		ask_wait_all(queued[bound], _N_KINDS, SOON_MS);
+		assert_int_equal(sent[bound][READ].error, want);
+		assert_int_equal(sent[bound][CHANGE].error, ZKFS_E_LOST);
+		assert_int_equal(queued[bound][READ].error, want);
+		assert_int_equal(queued[bound][CHANGE].error, want);
+		for (int kind = 0; kind < _N_KINDS; kind++) {
+			ask_fini(&sent[bound][kind]);
+			ask_fini(&queued[bound][kind]);
+		}
+	}
+	(void)check_data(client, "/rx", "queued");
+}
+
+static void unlisten_myself(struct zkfs_zk_listener *listener);
+
+struct once {
+	struct zkfs_zk_listener listener;
+	struct client *client;
+	struct once *other;
+	unsigned n;
+};
+
+static void unlisten_myself(struct zkfs_zk_listener *listener)
+{
+	struct once *once = zkfs_container_of(listener, struct once, listener);
+
+	once->n++;
+	zkfs_zk_unlisten(once->client->zk, listener);
+	if (once->other)
+		zkfs_zk_unlisten(once->client->zk, &once->other->listener);
+}
+
+static void test_listeners_may_leave(void **state)
+{
+	struct client *client = *state;
+	struct once second = {.listener.changed = unlisten_myself,
+			      .client = client};
+	struct once first = {.listener.changed = unlisten_myself,
+			     .client = client,
+			     .other = &second};
+
+	zkfs_zk_listen(client->zk, &first.listener);
+	zkfs_zk_listen(client->zk, &second.listener);
+	assert_int_equal(shutdown(client_fd(client), SHUT_RDWR), 0);
+	while (client->n_connects < 2)
+		client_turn(client, SOON_MS);
+	assert_int_equal(first.n, 1);
+	assert_int_equal(second.n, 0);
+	assert_same_session(client, 2);
+}
+
+/*
+ * Credentials.
+ */
+
+static void test_good_credentials(void **state)
+{
+	struct zkfs_auth_entry entries[] = {
+		{(char *)(uintptr_t) "digest", (char *)(uintptr_t) "a:b", 3},
+		{(char *)(uintptr_t) "digest", (char *)(uintptr_t) "c:d", 3},
+	};
+	struct zkfs_auth auth = {.entries = entries, .n_entries = 2};
+	struct client client;
+
+	(void)state;
+	client_open_auth(&client, server.address, TIMEOUT_MS, &auth);
+	client_wait_connected(&client, SOON_MS);
+	client_barrier(&client);
+	assert_int_equal(shutdown(client_fd(&client), SHUT_RDWR), 0);
+	while (client.n_connects < 2)
+		client_turn(&client, SOON_MS);
+	client_barrier(&client);
+	assert_same_session(&client, 2);
+	client_close(&client, 1000);
+}
+
+static bool is_refused(void *ctx)
+{
+	const struct client *client = ctx;
+
+	return strcmp(zkfs_session_state(client->zk), "refused") == 0;
+}
+
+static void test_refused_credentials(void **state)
+{
+	struct zkfs_auth_entry entry = {(char *)(uintptr_t) "no-such-scheme",
+					(char *)(uintptr_t) "x", 1};
+	struct zkfs_auth auth = {.entries = &entry, .n_entries = 1};
+	struct client client;
+	struct ask asks[3];
+
+	(void)state;
+	zkfs_log_set_level((enum zkfs_log_level) - 1); /* it is an error */
+	client_open_auth(&client, server.address, TIMEOUT_MS, &auth);
+	asks[0] = ask_for(&client, ZKFS_ZK_GET, "/");
+	asks[1] = ask_set(&client, "/refused", "x", 1, ZKFS_ZK_ANY_VERSION);
+	asks[2] = ask_for(&client, ZKFS_ZK_SYNC, "/");
+	ask_submit(&asks[0]);
+	ask_submit(&asks[1]);
+	client_wait(&client, is_refused, &client, SOON_MS);
+	ask_submit(&asks[2]);
+	ask_wait_all(asks, 3, SOON_MS);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(asks[i].error, ZKFS_E_AUTHFAILED);
+		ask_fini(&asks[i]);
+	}
+	assert_false(zkfs_zk_connected(client.zk));
+	client_close(&client, 1000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_deadlines),
+		TEST(test_deadline_of_a_multi),
+		cmocka_unit_test(test_deadline_without_a_server),
+		TEST(test_deadline_in_the_past),
+		TEST(test_restart),
+		TEST(test_kill_with_requests_in_flight),
+		TEST(test_cancel_of_what_is_to_be_sent_again),
+		cmocka_unit_test(test_silent_server),
+		TEST(test_failed_send),
+		TEST(test_half_a_packet),
+		TEST(test_expiry),
+		TEST(test_requests_across_expiry),
+		TEST(test_listeners_may_leave),
+		cmocka_unit_test(test_good_credentials),
+		cmocka_unit_test(test_refused_credentials),
+	};
+
+	return cmocka_run_group_tests(tests, setup_server, teardown_server);
+}
