@@ -29,8 +29,8 @@
 /* The newest line libfuse had to say: the reason when a call of it fails. */
 static char libfuse_words[256];
 
-static void on_libfuse_log(enum fuse_log_level level, const char *format,
-			   va_list args)
+static void zkfs_printf(2, 0) on_libfuse_log(enum fuse_log_level level,
+					     const char *format, va_list args)
 {
 	(void)vsnprintf(libfuse_words, sizeof(libfuse_words), format, args);
 	libfuse_words[strcspn(libfuse_words, "\n")] = '\0';
