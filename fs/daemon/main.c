@@ -220,10 +220,11 @@ static void tear_down(struct daemon *d)
 {
 	if (d->loop.fs)
 		zkfs_loop_drain(&d->loop, DRAIN_LIMIT_MS);
-	zkfs_unmount(d->loop.session);
-	d->fs.session = NULL;
+	/* Requests under way are answered through the session, so before it
+	 * goes. */
 	if (d->has_fs)
 		zkfs_fs_fini(&d->fs);
+	zkfs_unmount(d->loop.session);
 	if (d->loop.zk)
 		zkfs_session_close(d->loop.zk, DRAIN_LIMIT_MS);
 	if (d->loop.signal_fd >= 0)

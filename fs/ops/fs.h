@@ -67,7 +67,8 @@ struct zkfs_fs {
 /* Copies the config (its pointers must outlive the fs). 0 or -ENOMEM. */
 int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 		 struct zkfs_zk *zk);
-/* Cancels every request without an answer (the mount is gone), frees all. */
+/* Answers every request under way with ECONNABORTED and frees all; the FUSE
+ * session must still be there. */
 void zkfs_fs_fini(struct zkfs_fs *fs);
 
 /* The table for fuse_session_new(); its userdata is the struct zkfs_fs. */

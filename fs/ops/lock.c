@@ -400,6 +400,15 @@ static void on_interrupted(struct zkfs_op *op)
 			zkfs_clock_ms() + ZKFS_CONTENDER_GRACE_MS;
 }
 
+static void opener_fini(struct zkfs_op *op)
+{
+	struct zkfs_opener *opener =
+		zkfs_container_of(op, struct zkfs_opener, op);
+
+	if (opener->contender)
+		opener->contender->opener = NULL;
+}
+
 /* A shell whose open was interrupted by a signal it handles tries again at
  * once, from the same thread: it finds its place kept. */
 static struct zkfs_contender *find_kept(const struct zkfs_opener *opener)
@@ -438,6 +447,7 @@ static void join(struct zkfs_opener *opener)
 	struct zkfs_contender *kept = find_kept(opener);
 
 	opener->op.cancel = on_interrupted;
+	opener->op.fini = opener_fini;
 	opener->op.node->reserved_until_ms = 0;
 	if (kept) {
 		kept->grace_until_ms = 0;
