@@ -43,6 +43,7 @@ struct moved {
 	struct zkfs_buf *data;
 	struct zkfs_stat stat;
 	struct zkfs_zk_req req;
+	struct zkfs_link link;
 };
 
 struct move_op {
@@ -56,7 +57,7 @@ struct move_op {
 	struct zkfs_node *source;   /* what the kernel moves; or NULL */
 	struct zkfs_node *replaced; /* what it replaces; or NULL */
 
-	struct moved **nodes; /* parents before children */
+	struct zkfs_link nodes; /* struct moved, parents before children */
 	size_t n_nodes;
 	size_t n_pending; /* requests of this round under way */
 	int error;	  /* the first of this round */
@@ -72,9 +73,20 @@ struct move_op {
 
 static void move_read(struct move_op *move);
 
+static struct moved *moved_at(struct zkfs_link *link)
+{
+	return zkfs_list_entry(link, struct moved, link);
+}
+
+static struct moved *first_node(const struct move_op *move)
+{
+	return moved_at(move->nodes.next);
+}
+
 static void moved_free(struct moved *node)
 {
 	zkfs_zk_cancel(node->move->op.fs->zk, &node->req);
+	zkfs_list_remove(&node->link);
 	zkfs_buf_unref(node->data);
 	free(node->from);
 	free(node->to);
@@ -83,12 +95,12 @@ static void moved_free(struct moved *node)
 
 static void move_reset(struct move_op *move)
 {
+	struct zkfs_link *link;
+
 	zkfs_zk_cancel(move->op.fs->zk, &move->look);
-	for (size_t i = 0; i < move->n_nodes; i++)
-		moved_free(move->nodes[i]);
-	free(move->nodes);
+	while ((link = zkfs_list_first(&move->nodes)))
+		moved_free(moved_at(link));
 	free(move->steps);
-	move->nodes = NULL;
 	move->steps = NULL;
 	move->n_nodes = 0;
 	move->n_steps = 0;
@@ -187,6 +199,8 @@ static void add_target(struct move_op *move, const struct moved *first)
 
 static int build(struct move_op *move)
 {
+	struct moved *first = first_node(move);
+
 	move->steps =
 		calloc(move->n_nodes * STEPS_A_NODE + 3, sizeof(*move->steps));
 	if (!move->steps)
@@ -296,7 +310,7 @@ static void submit(struct move_op *move)
 /* Whether the target may be replaced by what was read. */
 static int check_target(const struct move_op *move)
 {
-	const struct zkfs_stat *source = &move->nodes[0]->stat;
+	const struct zkfs_stat *source = &first_node(move)->stat;
 	const struct zkfs_stat *target = &move->target_stat;
 	bool file = zkfs_attr_type(source, false) == ZKFS_TYPE_FILE;
 
@@ -320,9 +334,10 @@ static int check_target(const struct move_op *move)
 static int check_sources(const struct move_op *move)
 {
 	/* An ephemeral lives by the session that made it. */
-	for (size_t i = 0; i < move->n_nodes; i++)
-		if (move->nodes[i]->stat.ephemeral_owner)
+	zkfs_list_for_each(it, &move->nodes) {
+		if (moved_at(it)->stat.ephemeral_owner)
 			return -EPERM;
+	}
 	return check_target(move);
 }
 
@@ -380,25 +395,21 @@ static void on_data(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 /* Takes both strings over, whatever comes of it. */
 static int read_node(struct move_op *move, char *from, char *to)
 {
-	struct moved **nodes, *node = NULL;
+	struct moved *node = NULL;
+	int error = -ENOMEM;
 
-	if (move->n_nodes >= ZKFS_RENAME_NODES_MAX) {
-		free(from);
-		free(to);
-		return -EXDEV;
-	}
-	nodes = reallocarray(move->nodes, move->n_nodes + 1, sizeof(*nodes));
-	if (nodes)
-		move->nodes = nodes;
-	if (nodes && from && to)
+	if (move->n_nodes >= ZKFS_RENAME_NODES_MAX)
+		error = -EXDEV;
+	else if (from && to)
 		node = calloc(1, sizeof(*node));
 	if (!node) {
 		free(from);
 		free(to);
-		return -ENOMEM;
+		return error;
 	}
 	*node = (struct moved){.move = move, .from = from, .to = to};
-	move->nodes[move->n_nodes++] = node;
+	zkfs_list_append(&move->nodes, &node->link);
+	move->n_nodes++;
 	node->req = (struct zkfs_zk_req){
 		.kind = ZKFS_ZK_GET,
 		.path = node->from,
@@ -492,6 +503,7 @@ void zkfs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (!move)
 		return;
 	fs = move->op.fs;
+	zkfs_list_init(&move->nodes);
 	move->op.fini = move_fini;
 	new_parent = zkfs_tree_get(&fs->tree, newparent);
 	if (!new_parent) {

@@ -76,7 +76,7 @@ static void on_set(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	enum zkfs_commit_next next =
 		zkfs_commit_set_done(&file->commit, reply->error, version);
 
-	if (!reply->error) {
+	if (reply->stat) {
 		file->stat = *reply->stat;
 		zkfs_file_committed(file->fs, file->handle.node, reply->stat,
 				    file);
