@@ -50,7 +50,7 @@ make_build() {
 			return
 		;;
 	esac
-	limited 600 ninja --quiet -C "$dir"
+	limited 600 ninja --quiet -k 0 -C "$dir"
 }
 
 # A group: one build, one test.
