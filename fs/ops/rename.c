@@ -206,16 +206,16 @@ static int build(struct move_op *move)
 	if (!move->steps)
 		return -ENOMEM;
 	move->result = SIZE_MAX;
-	add_target(move, move->nodes[0]);
-	for (size_t i = 1; i < move->n_nodes; i++)
-		add_create(move, move->nodes[i]);
-	for (size_t i = move->n_nodes; i-- > 0;) {
-		struct zkfs_zk_op *step =
-			add_step(move, ZKFS_ZK_OP_DELETE, move->nodes[i]->from);
-
-		step->version = move->nodes[i]->stat.version;
+	add_target(move, first);
+	zkfs_list_for_each(it, &move->nodes) {
+		if (moved_at(it) != first)
+			add_create(move, moved_at(it));
 	}
-	if (zkfs_attr_type(&move->nodes[0]->stat, false) != ZKFS_TYPE_FILE)
+	for (struct zkfs_link *it = move->nodes.prev; it != &move->nodes;
+	     it = it->prev)
+		add_step(move, ZKFS_ZK_OP_DELETE, moved_at(it)->from)->version =
+			moved_at(it)->stat.version;
+	if (zkfs_attr_type(&first->stat, false) != ZKFS_TYPE_FILE)
 		move->result = SIZE_MAX;
 	return 0;
 }
