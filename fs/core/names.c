@@ -15,7 +15,6 @@
 
 #define UUID_LEN       (ZKFS_UUID_BYTES - 1)
 #define GROUP_LEN      (3 + UUID_LEN + 1) /* _c_<uuid>- */
-#define LABEL_MAX      128
 #define HOST_MAX       64
 #define DIGITS	       10
 #define TEN_DIGITS_MIN 1000000000 /* a lower one with its sign has nine */
@@ -53,7 +52,7 @@ void zkfs_names_uuid(char uuid[ZKFS_UUID_BYTES], int64_t session_id,
 
 bool zkfs_names_label_valid(const char *label)
 {
-	if (strlen(label) > LABEL_MAX || label[0] == '.' ||
+	if (strlen(label) > ZKFS_LABEL_MAX || label[0] == '.' ||
 	    !zkfs_path_name_valid(label))
 		return false;
 
@@ -136,7 +135,7 @@ size_t zkfs_names_build(char names[ZKFS_NAMES_MAX][ZKFS_NAMES_BYTES],
 			const char *uuid, const char *host, long pid,
 			const char *label)
 {
-	assert(strlen(label) <= LABEL_MAX);
+	assert(strlen(label) <= ZKFS_LABEL_MAX);
 
 	if (!(families & ZKFS_FAMILY_ALL))
 		families = ZKFS_FAMILY_ALL;

@@ -218,6 +218,10 @@ void zkfs_lock_mknod(struct zkfs_op *op)
 {
 	struct zkfs_node *node;
 
+	if (strlen(op->name) > ZKFS_LABEL_MAX) {
+		zkfs_reply_error(op, -ENAMETOOLONG);
+		return;
+	}
 	if (!zkfs_names_label_valid(op->name)) {
 		zkfs_reply_error(op, op->name[0] == '.' ? -EPERM : -EINVAL);
 		return;

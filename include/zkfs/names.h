@@ -23,6 +23,7 @@
 #define ZKFS_NAMES_MAX	 3 /* names of one contender */
 #define ZKFS_NAMES_BYTES 512
 #define ZKFS_UUID_BYTES	 37 /* 36 characters and the NUL */
+#define ZKFS_LABEL_MAX	 128
 
 enum zkfs_lock_mode {
 	ZKFS_LOCK_EXCLUSIVE,
@@ -43,9 +44,9 @@ enum zkfs_name_family {
 void zkfs_names_uuid(char uuid[ZKFS_UUID_BYTES], int64_t session_id,
 		     uint64_t random);
 
-/* Whether a user may call a contender so: a valid znode name of at most 128
- * bytes that is no virtual file (does not begin with '.') and contains none of
- * "__READ__", "__WRIT__", "lock-", "__lock__", "__rlock__". */
+/* Whether a user may call a contender so: a valid znode name of at most
+ * ZKFS_LABEL_MAX bytes that is no virtual file (does not begin with '.') and
+ * contains none of "__READ__", "__WRIT__", "lock-", "__lock__", "__rlock__". */
 bool zkfs_names_label_valid(const char *label);
 
 /* Fills `names` with the prefixes (without digits) of one contender, the
