@@ -23,7 +23,7 @@ caught=0
 failed=0
 
 # The parts a mutation may change; all others are compiled once.
-parts="names queue lockq"
+parts="names queue lockq lockq_own lockq_recipe"
 others="fs/base/hash.c fs/base/path.c fs/base/error.c fs/base/util.c
 	tests/sim/server.c tests/sim/port.c tests/sim/lockq_sim.c
 	tests/sim/lockq_user.c tests/sim/lockq_foreign.c
@@ -107,12 +107,12 @@ mutate foreign-names-ignored queue \
 	's/if \(zkfs_names_parse\(names\[i\], \&items\[n\]\.parts\)\)/if (names[i][0] == 95 \&\& zkfs_names_parse(names[i], \&items[n].parts))/'
 mutate recipe-names-ignored queue \
 	's/if \(zkfs_names_parse\(names\[i\], \&items\[n\]\.parts\)\)/if (zkfs_names_parse(names[i], \&items[n].parts) \&\& items[n].parts.family)/'
-mutate one-gone-is-all-gone lockq \
-	'/lockq->prefix\) > 1\)/,/next_blocker/ s/^\t\tnext_blocker\(lockq\);/\t\t{ lockq->clear = true; try_grant(lockq); }/' \
-	's/lockq->prefix\) > 1\)/lockq->prefix) > 100)/'
+mutate one-gone-is-all-gone lockq_recipe \
+	'/own\.prefix\) > 1\)/,/next_blocker/ s/next_blocker\(lockq\);/{ lockq->clear = true; zkfs_lockq_try_grant(lockq); }/' \
+	's/own\.prefix\) > 1\)/own.prefix) > 100)/'
 mutate changed-is-gone lockq \
 	's/if \(event != ZKFS_ZK_DELETED\)/if (event != ZKFS_ZK_DELETED \&\& (event != ZKFS_ZK_CHANGED || ask == ZKFS_LOCKQ_ASK_OWN))/'
-mutate downgrade-overlooked lockq \
+mutate downgrade-overlooked lockq_recipe \
 	's/lockq->relist = may_downgrade\(lockq\);/lockq->relist = false;/'
 mutate kazoo-name-not-made names \
 	's/if \(families \& ZKFS_FAMILY_KAZOO\)$/if (families == ZKFS_FAMILY_KAZOO)/'
@@ -121,32 +121,32 @@ mutate kazoo-name-not-made names \
 
 mutate granted-by-a-dead-connection lockq \
 	's/if \(event != ZKFS_ZK_DELETED\)/if (event != ZKFS_ZK_DELETED \&\& (event != ZKFS_ZK_UNWATCHED || ask == ZKFS_LOCKQ_ASK_OWN))/'
-mutate granted-without-own-names lockq \
-	's/^\treturn n == lockq->n_names;/\treturn true;/'
+mutate granted-without-own-names lockq_own \
+	's/^\treturn n == own->n_names;/\treturn true;/'
 mutate granted-unwatched lockq \
 	's/!lockq->connected \|\| !lockq->own_watched/!lockq->connected/' \
-	's/want\(lockq, ZKFS_LOCKQ_ASK_OWN\);/(void)0;/'
+	's/if \(!lockq->wanted\[ask\] \|\|/if (ask == ZKFS_LOCKQ_ASK_OWN || !lockq->wanted[ask] ||/'
 
 # -- lost replies, and what is left --
 
-mutate lost-join-ignored lockq \
+mutate lost-join-ignored lockq_recipe \
 	'/case ZKFS_E_LOST:$/,/break/ s/join_unknown\(lockq, 0\);/join_failed(lockq, -EIO);/'
-mutate joins-again-without-looking lockq \
-	'/case ZKFS_E_LOST:$/,/break/ s/join_unknown\(lockq, 0\);/{ lockq->ours = OURS_NONE; want(lockq, ZKFS_LOCKQ_ASK_JOIN); }/'
+mutate joins-again-without-looking lockq_recipe \
+	'/case ZKFS_E_LOST:$/,/break/ s/join_unknown\(lockq, 0\);/{ lockq->ours = ZKFS_OURS_NONE; zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_JOIN); }/'
 mutate no-sync-before-looking lockq \
-	's/^\twant\(lockq, ZKFS_LOCKQ_ASK_SYNC\);/\t;/'
-mutate lost-try-stays lockq \
-	'/if \(entry \&\& lockq->try\)/,/else/ s/end\(lockq, -EAGAIN, ZKFS_LOCKQ_BUSY\);/{ lockq->error = -EAGAIN; move(lockq, ZKFS_LOCKQ_LEAVING); finish(lockq, ZKFS_LOCKQ_BUSY); }/'
-mutate try-waits lockq \
-	's/if \(entry \&\& lockq->try\)/if (entry \&\& lockq->try \&\& lockq->over)/'
+	's/zkfs_lockq_want\(lockq, ZKFS_LOCKQ_ASK_SYNC\);/;/'
+mutate lost-try-stays lockq_recipe \
+	'/if \(entry \&\& lockq->config\.try\)/,/else/ s/zkfs_lockq_end\(lockq, -EAGAIN, ZKFS_LOCKQ_BUSY\);/{ lockq->error = -EAGAIN; zkfs_lockq_move(lockq, ZKFS_LOCKQ_LEAVING); lockq->after = ZKFS_LOCKQ_BUSY; zkfs_lockq_left(lockq); }/'
+mutate try-waits lockq_recipe \
+	's/if \(entry \&\& lockq->config\.try\)/if (entry \&\& lockq->config.try \&\& lockq->over)/'
 mutate leaves-before-the-join-is-known lockq \
-	's/if \(lockq->ours == OURS_NONE\)$/if (lockq->ours == OURS_NONE || lockq->ours == OURS_PENDING)/'
-mutate forgets-the-kazoo-names lockq \
-	's/if \(lockq->names\[i\]\.made\)$/if (lockq->names[i].made \&\& (i == 0 || !strstr(lockq->names[i].path, "kazoo")))/'
-mutate lost-leave-is-done lockq \
+	's/if \(lockq->ours == ZKFS_OURS_NONE\)$/if (lockq->ours == ZKFS_OURS_NONE || lockq->ours == ZKFS_OURS_PENDING)/'
+mutate forgets-the-kazoo-names lockq_own \
+	's/if \(own->names\[i\]\.made\)$/if (own->names[i].made \&\& (i == 0 || !strstr(own->names[i].path, "kazoo")))/'
+mutate lost-leave-is-done lockq_recipe \
 	'/^static void reply_leave/,/^}/ s/case ZKFS_E_OK:/case ZKFS_E_OK: case ZKFS_E_LOST:/' \
 	'/^static void reply_leave/,/^}/ s/^\tcase ZKFS_E_LOST:$//'
-mutate half-left-is-done lockq \
+mutate half-left-is-done lockq_recipe \
 	'/^static void reply_leave/,/^}/ s/case ZKFS_E_OK:/case ZKFS_E_OK: case ZKFS_E_NONODE:/' \
 	'/^static void reply_leave/,/^}/ s/^\tcase ZKFS_E_NONODE:$/\tcase ZKFS_E_NODEEXISTS:/'
 
@@ -157,9 +157,9 @@ mutate blocker-not-asked-again lockq \
 mutate own-not-asked-again lockq \
 	's/if \(event != ZKFS_ZK_DELETED\)/if (event == ZKFS_ZK_UNWATCHED \&\& ask == ZKFS_LOCKQ_ASK_OWN) return; if (event != ZKFS_ZK_DELETED)/'
 mutate own-end-overlooked lockq \
-	'/else if \(ask == ZKFS_LOCKQ_ASK_OWN\)/,/else$/ s/lose\(lockq\);/return;/'
-mutate blocker-gone-before-asked lockq \
-	'/^static void reply_blocker/,/^}/ s/blocker_gone\(lockq\);/(void)0;/'
+	'/else if \(ask == ZKFS_LOCKQ_ASK_OWN\)/,/else$/ s/zkfs_lockq_lost\(lockq\);/return;/'
+mutate blocker-gone-before-asked lockq_recipe \
+	'/^static void reply_blocker/,/^}/ s/zkfs_lockq_blocker_gone\(lockq\);/(void)0;/'
 
 echo "$caught caught, $failed not caught"
 [ "$failed" -eq 0 ]
