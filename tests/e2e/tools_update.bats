@@ -9,7 +9,6 @@ TOP=$(readlink -f -- "${BATS_TEST_FILENAME%/*}/../..")
 BUILD=${ZKFS_BUILD:-build}
 [[ $BUILD = /* ]] || BUILD=$TOP/$BUILD
 UPDATE=$BUILD/zkfs-update
-[ -x "$UPDATE" ] || UPDATE=$BUILD/fs/tools/zkfs-update
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
