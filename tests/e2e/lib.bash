@@ -336,8 +336,10 @@ e2e_setup() {
 
 	E2E_IDLE=$BATS_TEST_TMPDIR/idle # nothing is ever written to it
 	mkfifo "$E2E_IDLE"
-	export ASAN_OPTIONS=log_path=$BATS_TEST_TMPDIR/sanitizer
-	export UBSAN_OPTIONS=$ASAN_OPTIONS:print_stacktrace=1
+	# A daemon in the background has no stderr.
+	local log=log_path=$BATS_TEST_TMPDIR/sanitizer
+	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}$log
+	export UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}$log
 	limit "${E2E_LIMIT:-60}"
 	TREE=/$(basename "$BATS_TEST_FILENAME" .bats)-$BATS_TEST_NUMBER
 	SOURCE=127.0.0.1:$E2E_PORT$TREE

@@ -3,8 +3,13 @@
 A test says py 'CODE' ARGUMENT...: the code finds its arguments in A and this
 module's names imported.
 """
-# All names are for the tests.
+# All names are for the tests. "from os" goes first: it has an open and a stat
+# of its own.
 # pylint: disable=unused-import,unused-wildcard-import,wildcard-import
+# pylint: disable=redefined-builtin,wrong-import-order
+from os import *  # noqa: F401,F403
+from os import O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY
+import builtins
 import ctypes
 import errno
 import fcntl
@@ -12,12 +17,12 @@ import os
 import select
 import signal
 import stat
+import struct
 import sys
 import threading
 import time
-from os import *  # noqa: F401,F403
-from os import O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY
 
+open = builtins.open
 A = sys.argv[1:]
 
 
@@ -48,12 +53,16 @@ def short(value):
     return value
 
 
+def write_all(fd, data):
+    """A large write comes in parts of up to 1 MiB."""
+    while data:
+        data = data[os.write(fd, data):]
+
+
 def spew(path, data, flags=O_WRONLY | O_CREAT | O_TRUNC):
     fd = os.open(path, flags, 0o666)
     try:
-        done = os.write(fd, data)
-        if done != len(data):
-            sys.exit("short write: %d of %d" % (done, len(data)))
+        write_all(fd, data)
     finally:
         os.close(fd)
 

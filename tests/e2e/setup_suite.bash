@@ -19,7 +19,8 @@ setup_suite() {
 	[ -d "$memory" ] && [ -w "$memory" ] || memory=$BATS_SUITE_TMPDIR
 	E2E_STATE=$(mktemp -d "$memory/zkfs-e2e.XXXXXX")
 	XDG_STATE_HOME=$E2E_STATE ZKFS_LOCAL_TICK=200 \
-		ZKFS_LOCAL_JAVA_OPTIONS=-Dzookeeper.forceSync=no \
+		ZKFS_LOCAL_JAVA_OPTIONS="-Dzookeeper.forceSync=no
+			-Dzookeeper.enforceQuota=true" \
 		timeout 60 "$E2E_TOP/packaging/zkfs-local" start -n 3>&- 4>&-
 	E2E_PORT=$(cat "$E2E_STATE/zkfs/port")
 	detached /usr/bin/python3 "$E2E_DIR/zk.py" serve "$E2E_STATE/zkpy.port"
