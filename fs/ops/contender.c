@@ -311,6 +311,16 @@ void zkfs_contender_leave(struct zkfs_contender *contender, int error)
 	zkfs_contender_settle(contender);
 }
 
+size_t zkfs_contender_note_len(const struct zkfs_contender *contender)
+{
+	const struct zkfs_buf *note = contender->note;
+	size_t len = note ? note->len : 0;
+
+	while (len > 0 && note->data[len - 1] == ' ')
+		len--;
+	return len;
+}
+
 void zkfs_contender_answer_read(struct zkfs_reader *reader)
 {
 	struct zkfs_contender *contender = reader->contender;
@@ -326,7 +336,8 @@ void zkfs_contender_answer_read(struct zkfs_reader *reader)
 		     "token=0x%016llx mode=exclusive state=held %s%s%.*s\n",
 		     (unsigned long long)zkfs_lockq_token(contender->lockq),
 		     contender->info, note ? " note=" : "",
-		     note ? (int)note->len : 0, note ? note->data : "") < 0) {
+		     (int)zkfs_contender_note_len(contender),
+		     note ? note->data : "") < 0) {
 		zkfs_reply_error(reader, -ENOMEM);
 		return;
 	}

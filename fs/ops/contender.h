@@ -84,6 +84,9 @@ void zkfs_contender_leave(struct zkfs_contender *contender, int error);
 bool zkfs_contender_joined(const struct zkfs_contender *contender);
 const char *zkfs_contender_label(const struct zkfs_contender *contender);
 
+/* How much of the note is shown: not the line ends it was written with, which
+ * are blanks by now. */
+size_t zkfs_contender_note_len(const struct zkfs_contender *contender);
 /* What reading the handle gives: one line, the token first. */
 void zkfs_contender_answer_read(struct zkfs_reader *reader);
 

@@ -508,7 +508,9 @@ static void text_open(struct lock_op *lock_op, const char *data, size_t len)
 static void sanitise(char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+		if (text[i] == '\n' || text[i] == '\t')
+			text[i] = ' ';
+		else if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
 			text[i] = '?';
 }
 
@@ -708,10 +710,7 @@ static int collect_note(struct zkfs_contender *contender, const char *data,
 	if (zkfs_buf_pwrite(&contender->note, data, size, len) < 0 ||
 	    zkfs_buf_resize(&contender->note, len + size) < 0)
 		return -ENOMEM;
-	while (contender->note->len > len &&
-	       contender->note->data[contender->note->len - 1] == '\n')
-		contender->note->len--;
-	sanitise(contender->note->data, contender->note->len);
+	sanitise(contender->note->data + len, size);
 	contender->note_dirty = true;
 	return 0;
 }
@@ -750,7 +749,8 @@ static int note_request(struct lock_op *lock_op,
 	const char *primary = zkfs_lockq_primary(contender->lockq);
 
 	if (asprintf(&lock_op->head, "%s note=%.*s", contender->info,
-		     (int)contender->note->len, contender->note->data) < 0) {
+		     (int)zkfs_contender_note_len(contender),
+		     contender->note->data) < 0) {
 		lock_op->head = NULL;
 		return -ENOMEM;
 	}
