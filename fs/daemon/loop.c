@@ -51,16 +51,14 @@ static void take_signal(struct zkfs_loop *loop)
 
 static int take_requests(struct zkfs_loop *loop)
 {
-	struct fuse_buf buf = {.mem = NULL};
 	int n = 0;
 
 	for (int i = 0; i < REQUESTS_A_TURN; i++) {
-		n = fuse_session_receive_buf(loop->session, &buf);
+		n = fuse_session_receive_buf(loop->session, &loop->buf);
 		if (n <= 0)
 			break;
-		fuse_session_process_buf(loop->session, &buf);
+		fuse_session_process_buf(loop->session, &loop->buf);
 	}
-	free(buf.mem);
 	return n == -EAGAIN || n == -EINTR || n > 0 ? 0 : n;
 }
 
@@ -88,9 +86,11 @@ int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
 	}
 	if (fds[FD_SIGNAL].revents)
 		take_signal(loop);
-	zkfs_session_dispatch(loop->zk, fds[FD_ZK].revents);
+	/* In this order, so that what the requests ask of the server is sent
+	 * in the same turn. */
 	if (fds[FD_FUSE].revents)
 		error = take_requests(loop);
+	zkfs_session_dispatch(loop->zk, fds[FD_ZK].revents);
 	if (loop->fs)
 		zkfs_fs_tick(loop->fs, zkfs_clock_ms());
 	return error;
@@ -120,4 +120,10 @@ void zkfs_loop_drain(struct zkfs_loop *loop, int limit_ms)
 		if (zkfs_loop_turn(loop, deadline) < 0)
 			break;
 	loop->session = session;
+}
+
+void zkfs_loop_fini(struct zkfs_loop *loop)
+{
+	free(loop->buf.mem);
+	loop->buf.mem = NULL;
 }

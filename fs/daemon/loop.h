@@ -6,10 +6,10 @@
 #ifndef ZKFS_DAEMON_LOOP_H
 #define ZKFS_DAEMON_LOOP_H
 
+#include <fuse_lowlevel.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fuse_session;
 struct zkfs_fs;
 struct zkfs_zk;
 
@@ -19,6 +19,7 @@ struct zkfs_loop {
 	struct fuse_session *session; /* likewise */
 	int signal_fd;		      /* -1: none */
 	bool stop;		      /* a signal asked for the end */
+	struct fuse_buf buf;	      /* the newest request; reused */
 	/* Called once, when the mount answers requests. */
 	void (*ready)(void *arg);
 	void *ready_arg;
@@ -31,5 +32,7 @@ int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms);
 int zkfs_loop_run(struct zkfs_loop *loop);
 /* No new requests: turns until no commit is under way, or `limit_ms` passed. */
 void zkfs_loop_drain(struct zkfs_loop *loop, int limit_ms);
+/* Frees what the turns have needed. */
+void zkfs_loop_fini(struct zkfs_loop *loop);
 
 #endif

@@ -229,6 +229,7 @@ static void tear_down(struct daemon *d)
 		zkfs_session_close(d->loop.zk, DRAIN_LIMIT_MS);
 	if (d->loop.signal_fd >= 0)
 		(void)close(d->loop.signal_fd);
+	zkfs_loop_fini(&d->loop);
 	zkfs_auth_fini(&d->auth);
 	zkfs_servers_fini(&d->servers);
 	free(d->numeric);
