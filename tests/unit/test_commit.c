@@ -519,6 +519,30 @@ static void test_version_wraps(void **state)
 	world_fini(&w);
 }
 
+/* Lost, then deleted and made anew: it counts from 0 again. */
+static void test_made_anew(void **state)
+{
+	static const unsigned flags[] = {TRUNC, APPEND};
+
+	for (size_t i = 0; i < ZKFS_ARRAY_SIZE(flags); i++) {
+		struct world w;
+
+		world_init(&w, flags[i], "old", 5);
+		assert_int_equal(write_(&w, 1, "X"), 0);
+		w.fate = "L";
+		assert_int_equal(
+			serve(&w, zkfs_commit_begin(&w.commit,
+						    ZKFS_COMMIT_FSYNC, 0)),
+			ZKFS_COMMIT_GET);
+		foreign_set(&w, "another");
+		w.version = 1;
+		assert_int_equal(serve(&w, ZKFS_COMMIT_GET), ZKFS_COMMIT_DONE);
+		assert_int_equal(zkfs_commit_error(&w.commit), -ESTALE);
+		assert_data(&w, "another");
+		world_fini(&w);
+	}
+}
+
 /* -1 would be "any version": never sent, whatever else fails. */
 static void test_any_version(void **state)
 {
@@ -857,6 +881,34 @@ static void test_limit_of_append(void **state)
 	world_fini(&w);
 }
 
+/* It fitted the base, and does not fit what was found instead of that. */
+static void test_limit_of_append_in_flight(void **state)
+{
+	char big[LIMIT + 1] = "";
+	struct world w;
+	enum zkfs_commit_next next;
+
+	memset(big, 'x', LIMIT - 10);
+	world_init(&w, APPEND, "", 5);
+	w.fate = "xo";
+	assert_int_equal(write_(&w, 1, "a"), 0);
+	next = begin_fsync(&w);
+	assert_true(zkfs_commit_pending(&w.commit));
+	assert_int_equal(write_(&w, 1, big), 0);
+	while (next != ZKFS_COMMIT_DONE) {
+		next = serve(&w, next);
+		/* The other client's file has grown as well. */
+		if (next == ZKFS_COMMIT_GET)
+			foreign_set(&w, "more than ten bytes");
+	}
+	assert_int_equal(zkfs_commit_error(&w.commit), 0);
+	assert_data(&w, "more than ten bytesa");
+	assert_int_equal(flush(&w, 1), -EFBIG);
+	assert_int_equal(zkfs_commit_truncate(&w.commit, 1, 1), -EFBIG);
+	assert_data(&w, "more than ten bytesa");
+	world_fini(&w);
+}
+
 /* The base itself is more than one set can carry (made by a client with
  * another limit): it can be read, and cut. */
 static void test_limit_of_base(void **state)
@@ -1044,6 +1096,7 @@ int main(void)
 		cmocka_unit_test(test_traces),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_version_wraps),
+		cmocka_unit_test(test_made_anew),
 		cmocka_unit_test(test_any_version),
 		cmocka_unit_test(test_write_in_flight),
 		cmocka_unit_test(test_append_in_flight),
@@ -1056,6 +1109,7 @@ int main(void)
 		cmocka_unit_test(test_killed_in_flight),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_limit_of_append),
+		cmocka_unit_test(test_limit_of_append_in_flight),
 		cmocka_unit_test(test_limit_of_base),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_no_memory_for_append),
