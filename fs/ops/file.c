@@ -157,7 +157,8 @@ void zkfs_file_unlinked(struct zkfs_node *node)
 	}
 }
 
-void zkfs_file_moved(struct zkfs_node *node, const struct zkfs_stat *stat)
+void zkfs_file_moved(struct zkfs_node *node, const struct zkfs_stat *was,
+		     const struct zkfs_stat *is)
 {
 	zkfs_list_for_each(it, &node->handles) {
 		struct zkfs_handle *handle =
@@ -167,8 +168,15 @@ void zkfs_file_moved(struct zkfs_node *node, const struct zkfs_stat *stat)
 		if (handle->kind != ZKFS_HANDLE_FILE)
 			continue;
 		file = file_of(handle);
-		file->stat = *stat;
-		file->commit.version = stat->version;
+		if (!file->writable)
+			continue;
+		if (file->commit.version == was->version &&
+		    file->stat.czxid == was->czxid) {
+			file->stat = *is;
+			file->commit.version = is->version;
+		} else {
+			zkfs_commit_conflict(&file->commit);
+		}
 	}
 }
 

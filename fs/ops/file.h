@@ -63,8 +63,11 @@ void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
 /* The name is gone by this mount's doing: what is written from now on is
  * nobody's. */
 void zkfs_file_unlinked(struct zkfs_node *node);
-/* The znode was moved by this mount and has this version in its new place. */
-void zkfs_file_moved(struct zkfs_node *node, const struct zkfs_stat *stat);
+/* This mount has moved the znode: it was of the one version in its old place
+ * and is of the other in its new one. Handles that rest on the former go on
+ * from the latter; those that rest on another are in conflict. */
+void zkfs_file_moved(struct zkfs_node *node, const struct zkfs_stat *was,
+		     const struct zkfs_stat *is);
 /* A new session began: handles opened for writing under the old one fail with
  * ESTALE, what they rest on may have changed unwatched and their holder may
  * have been written off by others. */

@@ -249,11 +249,11 @@ static void follow(struct move_op *move)
 	}
 	if (!stat)
 		return;
-	zkfs_file_moved(move->source, stat);
+	zkfs_file_moved(move->source, &first_node(move)->stat, stat);
 	zkfs_tree_saw(move->source, stat, zkfs_clock_ms());
 }
 
-static int move_errno(const struct move_op *move, enum zkfs_error error)
+static int move_errno(enum zkfs_error error)
 {
 	switch (error) {
 	case ZKFS_E_TOOBIG:
@@ -262,10 +262,19 @@ static int move_errno(const struct move_op *move, enum zkfs_error error)
 	case ZKFS_E_BADVERSION:
 	case ZKFS_E_NODEEXISTS:
 	case ZKFS_E_NOTEMPTY:
-		return move->tries < TRIES_MAX ? -EAGAIN : -ESTALE;
+		return -EAGAIN;
 	default:
 		return zkfs_error_to_errno(error);
 	}
+}
+
+/* What was read is not so any more. */
+static void again(struct move_op *move)
+{
+	if (move->tries < TRIES_MAX)
+		move_read(move);
+	else
+		zkfs_reply_error(move, -ESTALE);
 }
 
 static void on_moved(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
@@ -275,9 +284,9 @@ static void on_moved(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	int error = 0;
 
 	if (reply->error)
-		error = move_errno(move, reply->error);
+		error = move_errno(reply->error);
 	if (error == -EAGAIN) {
-		move_read(move);
+		again(move);
 		return;
 	}
 	if (!error)
@@ -314,6 +323,8 @@ static int check_target(const struct move_op *move)
 	const struct zkfs_stat *target = &move->target_stat;
 	bool file = zkfs_attr_type(source, false) == ZKFS_TYPE_FILE;
 
+	if (move->onto_data && !move->target_exists)
+		return -ENOENT;
 	if (move->onto_data)
 		return file ? 0 : -ENOTDIR;
 	if (!move->target_exists)
@@ -349,10 +360,20 @@ static void one_done(struct move_op *move, int error)
 		return;
 	if (!move->error)
 		move->error = check_sources(move);
-	if (move->error)
+	if (move->error == -EAGAIN)
+		again(move);
+	else if (move->error)
 		zkfs_reply_error(move, move->error);
 	else
 		submit(move);
+}
+
+/* A child that has gone since it was listed does not end the move. */
+static int read_errno(const struct moved *node, enum zkfs_error error)
+{
+	if (error == ZKFS_E_NONODE && node != first_node(node->move))
+		return -EAGAIN;
+	return zkfs_error_to_errno(error);
 }
 
 static int read_node(struct move_op *move, char *from, char *to);
@@ -362,7 +383,7 @@ static void on_children(struct zkfs_zk_req *req,
 {
 	struct moved *node = zkfs_container_of(req, struct moved, req);
 	struct move_op *move = node->move;
-	int error = zkfs_error_to_errno(reply->error);
+	int error = read_errno(node, reply->error);
 
 	for (size_t i = 0; i < reply->n_names && !error && !move->error; i++)
 		error = read_node(move,
@@ -375,7 +396,7 @@ static void on_data(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct moved *node = zkfs_container_of(req, struct moved, req);
 	struct move_op *move = node->move;
-	int error = zkfs_error_to_errno(reply->error);
+	int error = read_errno(node, reply->error);
 
 	if (!error) {
 		node->stat = *reply->stat;
