@@ -69,13 +69,44 @@ static void finish(struct zkfs_file *file)
 		zkfs_store_released(file);
 }
 
+static int find_path(struct zkfs_file *file)
+{
+	char *path = zkfs_tree_path(file->handle.node);
+
+	if (!path)
+		return -ENOMEM;
+	free(file->req_path);
+	file->req_path = path;
+	return 0;
+}
+
+/* Whether the request went to a name that the file has lost meanwhile: this
+ * mount was renaming it. */
+static bool went_astray(const struct zkfs_file *file)
+{
+	const struct zkfs_node *node = file->handle.node;
+	zkfs_autofree char *path = zkfs_tree_path(node);
+
+	return path && node->current && strcmp(path, file->req_path) != 0;
+}
+
 static void on_set(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_file *file = zkfs_container_of(req, struct zkfs_file, req);
 	int32_t version = reply->stat ? reply->stat->version : 0;
-	enum zkfs_commit_next next =
-		zkfs_commit_set_done(&file->commit, reply->error, version);
+	enum zkfs_error error = reply->error;
+	enum zkfs_commit_next next;
 
+	if (error == ZKFS_E_NONODE && went_astray(file)) {
+		/* zkfs_file_moved() has given it the new version, if it rested
+		 * on the one that was moved. */
+		if (file->stat.czxid == file->handle.node->stat.czxid) {
+			run(file, ZKFS_COMMIT_SET);
+			return;
+		}
+		error = ZKFS_E_BADVERSION;
+	}
+	next = zkfs_commit_set_done(&file->commit, error, version);
 	if (reply->stat) {
 		file->stat = *reply->stat;
 		zkfs_file_committed(file->fs, file->handle.node, reply->stat,
@@ -91,6 +122,10 @@ static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	struct zkfs_buf *data = NULL;
 	enum zkfs_commit_next next;
 
+	if (error == ZKFS_E_NONODE && went_astray(file)) {
+		run(file, ZKFS_COMMIT_GET);
+		return;
+	}
 	if (!error) {
 		data = zkfs_buf_new(reply->data, reply->len);
 		if (!data)
@@ -120,20 +155,15 @@ static void submit_get(struct zkfs_file *file)
 
 static void run(struct zkfs_file *file, enum zkfs_commit_next next)
 {
-	char *path;
-
 	if (next == ZKFS_COMMIT_DONE) {
 		finish(file);
 		return;
 	}
 	if (next == ZKFS_COMMIT_BUSY)
 		return;
-	/* The name may have moved since the last step: ask the tree anew. */
-	path = zkfs_tree_path(file->handle.node);
-	if (path) {
-		free(file->req_path);
-		file->req_path = path;
-	}
+	/* The name may have moved since the last step: ask the tree anew. If
+	 * it cannot tell (no memory) the last one must do. */
+	(void)find_path(file);
 	file->req.path = file->req_path;
 	file->req.deadline_ms = zkfs_fs_patience(file->fs);
 	if (next == ZKFS_COMMIT_SET)
@@ -154,9 +184,13 @@ static void stop_waiting(struct zkfs_op *op)
 void zkfs_store(struct zkfs_store_op *op)
 {
 	struct zkfs_file *file = op->file;
-	enum zkfs_commit_next next =
-		zkfs_commit_begin(&file->commit, op->cause, op->owner);
+	enum zkfs_commit_next next;
 
+	if (!file->req_path && find_path(file) < 0) {
+		zkfs_store_answer(op, -ENOMEM);
+		return;
+	}
+	next = zkfs_commit_begin(&file->commit, op->cause, op->owner);
 	if (next == ZKFS_COMMIT_DONE) {
 		zkfs_store_answer(op, zkfs_commit_error(&file->commit));
 		return;
@@ -175,10 +209,10 @@ void zkfs_store_released(struct zkfs_file *file)
 	file->released = true;
 	/* Whoever closed it was told that it failed: it must not be stored
 	 * behind his back later. */
-	if (!file->last_error)
+	if (!file->last_error && (file->req_path || find_path(file) == 0))
 		next = zkfs_commit_begin(&file->commit, ZKFS_COMMIT_RELEASE, 0);
-	if (next == ZKFS_COMMIT_SET)
-		run(file, next);
-	else if (next == ZKFS_COMMIT_DONE)
+	if (next == ZKFS_COMMIT_DONE)
 		zkfs_file_drop(file);
+	else
+		run(file, next);
 }
