@@ -187,6 +187,7 @@ static int fill_blocker(struct zkfs_lockq *lockq,
 {
 	char *path;
 
+	assert(lockq->blocker);
 	if (asprintf(&path, "%s/%s", lockq->config.lock,
 		     lockq->blocker->names[0]) < 0)
 		return -ENOMEM;

@@ -95,24 +95,18 @@ static const struct config configs[] = {
 	 .deadline = 2000},
 };
 
-static void vtrace(struct world *world, const char *format, va_list ap)
+void trace(struct world *world, const char *format, ...)
 {
 	char *line = world->trace[world->trace_next];
 	int n = snprintf(line, TRACE_BYTES, "%9" PRIu64 "  ", world->step);
-
-	(void)vsnprintf(line + n, (size_t)(TRACE_BYTES - n), format, ap);
-	world->trace_next = (world->trace_next + 1) % TRACE_LINES;
-	if (world->verbose)
-		(void)puts(line);
-}
-
-void trace(struct world *world, const char *format, ...)
-{
 	va_list ap;
 
 	va_start(ap, format);
-	vtrace(world, format, ap);
+	(void)vsnprintf(line + n, (size_t)(TRACE_BYTES - n), format, ap);
 	va_end(ap);
+	world->trace_next = (world->trace_next + 1) % TRACE_LINES;
+	if (world->verbose)
+		(void)puts(line);
 }
 
 void violated(struct world *world, const char *format, ...)

@@ -108,22 +108,22 @@ static void answer(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 	zkfs_lockq_reply(lockq, ask, &reply);
 }
 
-/* Names up to a NULL. */
-static void answer_list(struct zkfs_lockq *lockq, ...)
+static void answer_list(struct zkfs_lockq *lockq, const char *const *names,
+			size_t n_names)
 {
-	const char *names[20];
-	struct zkfs_zk_reply reply = {.names = names, .generation = GENERATION};
-	va_list ap;
+	struct zkfs_zk_reply reply = {
+		.names = names, .n_names = n_names, .generation = GENERATION};
 
-	va_start(ap, lockq);
-	while ((names[reply.n_names] = va_arg(ap, const char *)))
-		reply.n_names++;
-	va_end(ap);
 	zkfs_lockq_reply(lockq, LIST, &reply);
 }
 
-#define list(lockq, ...)  answer_list(lockq, __VA_ARGS__, NULL)
-#define empty_list(lockq) answer_list(lockq, NULL)
+#define list(lockq, ...)                                                       \
+	do {                                                                   \
+		const char *const names_[] = {__VA_ARGS__};                    \
+		answer_list(lockq, names_,                                     \
+			    sizeof(names_) / sizeof(names_[0]));               \
+	} while (0)
+#define empty_list(lockq) answer_list(lockq, NULL, 0)
 
 /* The server makes the names, with numbers from `first` on. */
 static void make_names(const struct zkfs_lockq_request *request, int64_t first)
