@@ -103,6 +103,9 @@ struct zkfs_contender *zkfs_contender_new(struct zkfs_opener *opener)
 		return NULL;
 	contender->fs = fs;
 	contender->tid = fuse_req_ctx(opener->op.req)->pid;
+	contender->answer_by_ms = ZKFS_NEVER;
+	if (opener->fi.flags & O_NONBLOCK)
+		contender->answer_by_ms = zkfs_fs_patience(fs);
 	contender->lock = zkfs_tree_path(opener->op.node->parent);
 	contender->info = describe(opener);
 	if (contender->lock && contender->info)
@@ -196,6 +199,9 @@ void zkfs_contender_start(struct zkfs_contender *contender)
 	contender->started = true;
 	zkfs_lockq_start(contender->lockq, zkfs_zk_generation(zk),
 			 zkfs_zk_session_id(zk));
+	/* The connection may have gone since the look that we come from. */
+	zkfs_lockq_session(contender->lockq, zkfs_zk_connected(zk),
+			   zkfs_zk_generation(zk));
 	zkfs_contender_settle(contender);
 }
 
@@ -257,6 +263,7 @@ static void on_lost(struct zkfs_contender *contender)
 			     "answers EIO from here on",
 			     contender->lock, zkfs_contender_label(contender));
 	contender->broken = true;
+	contender->grace_until_ms = 0;
 	fail_opener(contender, zkfs_lockq_error(contender->lockq));
 	zkfs_lockq_leave(contender->lockq);
 }
@@ -304,7 +311,10 @@ void zkfs_contender_leave(struct zkfs_contender *contender, int error)
 	contender->broken = true;
 	fail_opener(contender, error);
 	if (!contender->started) {
+		struct zkfs_fs *fs = contender->fs;
+
 		zkfs_contender_drop(contender);
+		zkfs_lock_left(fs);
 		return;
 	}
 	zkfs_lockq_leave(contender->lockq);

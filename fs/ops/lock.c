@@ -33,6 +33,7 @@ struct lock_op {
 	char *head; /* what is known of an entry before its data is */
 	struct fuse_file_info fi;
 	struct zkfs_link link; /* fs->unlinkers */
+	int64_t answer_by_ms;  /* while in there */
 };
 
 /* An entry opened for reading: its text as it was then. */
@@ -147,10 +148,15 @@ void zkfs_lock_entry_stat(const struct zkfs_fs *fs,
 /* Look-up. It takes over the op that ops/meta has made; its needs are small
  * enough for the generic one. */
 
-static void answer_entry(struct zkfs_op *op)
+static struct zkfs_node *entry_node(const struct zkfs_op *op)
 {
-	struct zkfs_node *node = zkfs_tree_intern(&op->fs->tree, op->node,
-						  op->name, ZKFS_TYPE_ENTRY, 0);
+	return zkfs_tree_intern(&op->fs->tree, op->node, op->name,
+				ZKFS_TYPE_ENTRY, 0);
+}
+
+/* Takes the caller's reference on the node; NULL: no memory. */
+static void answer_entry(struct zkfs_op *op, struct zkfs_node *node)
+{
 	struct stat st;
 
 	if (!node) {
@@ -186,7 +192,7 @@ static void on_lookup(struct zkfs_zk_req *req,
 		has_name(reply, op->name);
 	zkfs_queue_fini(&queue);
 	if (found)
-		answer_entry(op);
+		answer_entry(op, entry_node(op));
 	else
 		zkfs_reply_error(op, -ENOENT);
 }
@@ -199,7 +205,7 @@ void zkfs_lock_lookup(struct zkfs_op *op)
 
 	if (lock && (find_ours(op->fs, lock, op->name) ||
 		     (old && old->reserved_until_ms > zkfs_clock_ms()))) {
-		answer_entry(op);
+		answer_entry(op, entry_node(op));
 		return;
 	}
 	if (!lock || op->name[0] == '.') {
@@ -226,13 +232,10 @@ void zkfs_lock_mknod(struct zkfs_op *op)
 		zkfs_reply_error(op, op->name[0] == '.' ? -EPERM : -EINVAL);
 		return;
 	}
-	node = zkfs_tree_intern(&op->fs->tree, op->node, op->name,
-				ZKFS_TYPE_ENTRY, 0);
-	if (node) {
+	node = entry_node(op);
+	if (node)
 		node->reserved_until_ms = zkfs_clock_ms() + RESERVED_MS;
-		zkfs_tree_unref(&op->fs->tree, node);
-	}
-	answer_entry(op);
+	answer_entry(op, node);
 }
 
 /* Removing a name: leaving the queue oneself, or breaking another's lock */
@@ -275,6 +278,8 @@ static void leave_ours(struct lock_op *lock_op)
 			zkfs_list_append(&leaving, it);
 		}
 	}
+	/* It holds the directory, and the server may be away for long. */
+	lock_op->answer_by_ms = zkfs_fs_short_patience(fs);
 	zkfs_list_append(&fs->unlinkers, &lock_op->link);
 	if (!zkfs_op_park(&lock_op->op)) {
 		zkfs_list_splice(&fs->contenders, &leaving);
@@ -374,7 +379,7 @@ void zkfs_lock_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		leave_ours(lock_op);
 		return;
 	}
-	if (node && node->reserved_until_ms) {
+	if (node && node->reserved_until_ms > zkfs_clock_ms()) {
 		node->reserved_until_ms = 0;
 		zkfs_reply_error(lock_op, 0);
 		return;
@@ -425,8 +430,8 @@ static struct zkfs_contender *find_kept(const struct zkfs_opener *opener)
 		struct zkfs_contender *contender =
 			zkfs_list_entry(it, struct zkfs_contender, link);
 
-		if (contender->grace_until_ms && contender->tid == tid &&
-		    contender->node == opener->op.node)
+		if (contender->grace_until_ms && !contender->broken &&
+		    contender->tid == tid && contender->node == opener->op.node)
 			return contender;
 	}
 	return NULL;
@@ -633,6 +638,11 @@ void zkfs_lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	opener = zkfs_op_new(req, "OPEN", ino, sizeof(*opener));
 	if (!opener || !zkfs_op_path(&opener->op, NULL))
 		return;
+	/* An entry may be shown by its znode's own name, which is no label. */
+	if (!zkfs_names_label_valid(opener->op.node->name)) {
+		zkfs_reply_error(opener, -EPERM);
+		return;
+	}
 	opener->fi = *fi;
 	join(opener);
 }
@@ -844,6 +854,14 @@ int64_t zkfs_lock_deadline(const struct zkfs_fs *fs)
 		if (contender->grace_until_ms)
 			deadline = zkfs_clock_earlier(
 				deadline, contender->grace_until_ms);
+		if (contender->opener)
+			deadline = zkfs_clock_earlier(deadline,
+						      contender->answer_by_ms);
+	}
+	zkfs_list_for_each(it, &fs->unlinkers) {
+		deadline = zkfs_clock_earlier(
+			deadline, zkfs_list_entry(it, struct lock_op, link)
+					  ->answer_by_ms);
 	}
 	return deadline;
 }
@@ -857,6 +875,15 @@ void zkfs_lock_tick(struct zkfs_fs *fs, int64_t now_ms)
 		if (contender->grace_until_ms &&
 		    contender->grace_until_ms <= now_ms)
 			zkfs_contender_leave(contender, -EINTR);
+		else if (contender->opener && contender->answer_by_ms <= now_ms)
+			zkfs_contender_leave(contender, -ETIMEDOUT);
+	}
+	zkfs_list_for_each_safe(it, &fs->unlinkers) {
+		struct lock_op *lock_op =
+			zkfs_list_entry(it, struct lock_op, link);
+
+		if (lock_op->answer_by_ms <= now_ms)
+			zkfs_reply_error(lock_op, -ETIMEDOUT);
 	}
 }
 
