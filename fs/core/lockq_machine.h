@@ -44,7 +44,8 @@ struct zkfs_lockq {
 	bool own_watched; /* ASK_OWN was sent and its watch not lost since */
 	int64_t token;
 
-	struct zkfs_queue queue; /* as listed, less those known to be gone */
+	struct zkfs_queue queue; /* the nearest of those before us */
+	bool many;		 /* there were more than the queue keeps */
 	const struct zkfs_queue_entry *blocker;
 	char *blocker_path;
 	bool blocker_hidden; /* we may not read it: EXISTS needs no right */

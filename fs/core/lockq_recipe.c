@@ -13,6 +13,10 @@
  * repeats itself and two clients can hold one number. */
 #define SEQUENCE_MAX (INT64_C(0x80000000) - 1000000)
 
+/* Of those before us. With more, the list is read again when the nearest has
+ * gone. */
+#define BLOCKERS_KEPT 2
+
 /* -- joining -- */
 
 void zkfs_lockq_begin_join(struct zkfs_lockq *lockq)
@@ -139,16 +143,15 @@ static void next_blocker(struct zkfs_lockq *lockq)
 	}
 }
 
-/* The kept list still holds those before the one that went, and numbers only
- * grow, so that it need not be read again to find the next. But when several
- * are left, most are gone too, as locks are granted in order, and one list
+/* The kept list still holds the one before the one that went, and numbers only
+ * grow, so that it need not be read again to find the next. But when there were
+ * more, most are gone too, as locks are granted in order, and one list
  * is less than asking for each. */
 void zkfs_lockq_blocker_gone(struct zkfs_lockq *lockq)
 {
 	zkfs_queue_remove(&lockq->queue, lockq->blocker);
 	lockq->blocker = NULL;
-	if (zkfs_queue_n_blockers(&lockq->queue, lockq->own.sequence,
-				  lockq->config.mode, lockq->own.prefix) > 1)
+	if (lockq->many)
 		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
 	else
 		next_blocker(lockq);
@@ -219,6 +222,11 @@ static void listed(struct zkfs_lockq *lockq, struct zkfs_queue *queue)
 	lockq->queue = *queue;
 	*queue = (struct zkfs_queue){0};
 	lockq->relist = may_downgrade(lockq);
+	lockq->many = zkfs_queue_n_blockers(&lockq->queue, lockq->own.sequence,
+					    lockq->config.mode,
+					    lockq->own.prefix) > BLOCKERS_KEPT;
+	zkfs_queue_trim(&lockq->queue, lockq->own.sequence, lockq->config.mode,
+			lockq->own.prefix, BLOCKERS_KEPT);
 	next_blocker(lockq);
 }
 

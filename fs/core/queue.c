@@ -209,6 +209,57 @@ size_t zkfs_queue_n_blockers(const struct zkfs_queue *queue, int64_t sequence,
 	return n;
 }
 
+static size_t entry_bytes(const struct zkfs_queue_entry *entry)
+{
+	size_t size = entry->label ? strlen(entry->label) + 1 : 0;
+
+	for (size_t i = 0; i < entry->n_names; i++)
+		size += strlen(entry->names[i]) + 1;
+	return size;
+}
+
+/* The entry with its strings copied to *at. */
+static struct zkfs_queue_entry entry_copy(const struct zkfs_queue_entry *entry,
+					  char **at)
+{
+	struct zkfs_queue_entry to = *entry;
+
+	for (size_t i = 0; i < to.n_names; i++)
+		to.names[i] = copy(at, to.names[i], strlen(to.names[i]));
+	if (to.label)
+		to.label = copy(at, to.label, strlen(to.label));
+	return to;
+}
+
+void zkfs_queue_trim(struct zkfs_queue *queue, int64_t sequence,
+		     enum zkfs_lock_mode mode, const char *own, size_t max)
+{
+	struct zkfs_queue kept = {0};
+	size_t n = 0, size = 0, first = queue->n_entries;
+	char *at;
+
+	for (size_t i = queue->n_entries; i > 0 && n < max; i--) {
+		if (!blocks(&queue->entries[i - 1], sequence, mode, own))
+			continue;
+		first = i - 1;
+		size += entry_bytes(&queue->entries[first]);
+		n++;
+	}
+	kept.entries = calloc(n + 1, sizeof(*kept.entries));
+	kept.bytes = malloc(size + 1);
+	if (!kept.entries || !kept.bytes) {
+		zkfs_queue_fini(&kept);
+		return;
+	}
+	at = kept.bytes;
+	for (size_t i = first; i < queue->n_entries; i++)
+		if (blocks(&queue->entries[i], sequence, mode, own))
+			kept.entries[kept.n_entries++] =
+				entry_copy(&queue->entries[i], &at);
+	zkfs_queue_fini(queue);
+	*queue = kept;
+}
+
 void zkfs_queue_remove(struct zkfs_queue *queue,
 		       const struct zkfs_queue_entry *entry)
 {

@@ -46,6 +46,11 @@ zkfs_queue_blocker(const struct zkfs_queue *queue, int64_t sequence,
 /* How many there are. */
 size_t zkfs_queue_n_blockers(const struct zkfs_queue *queue, int64_t sequence,
 			     enum zkfs_lock_mode mode, const char *own);
+/* Keeps the `max` nearest of them and forgets all else, so that a thousand who
+ * wait do not keep a thousand names each. Void: pointers to entries. When
+ * memory is short nothing happens. */
+void zkfs_queue_trim(struct zkfs_queue *queue, int64_t sequence,
+		     enum zkfs_lock_mode mode, const char *own, size_t max);
 /* Takes out an entry of the queue, known to have gone since the list was
  * read. Moves those behind it: pointers to entries are void. */
 void zkfs_queue_remove(struct zkfs_queue *queue,

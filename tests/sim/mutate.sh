@@ -108,8 +108,10 @@ mutate foreign-names-ignored queue \
 mutate recipe-names-ignored queue \
 	's/if \(zkfs_names_parse\(names\[i\], \&items\[n\]\.parts\)\)/if (zkfs_names_parse(names[i], \&items[n].parts) \&\& items[n].parts.family)/'
 mutate one-gone-is-all-gone lockq_recipe \
-	'/own\.prefix\) > 1\)/,/next_blocker/ s/next_blocker\(lockq\);/{ lockq->clear = true; zkfs_lockq_try_grant(lockq); }/' \
-	's/own\.prefix\) > 1\)/own.prefix) > 100)/'
+	'/if \(lockq->many\)/,/next_blocker/ s/next_blocker\(lockq\);/{ lockq->clear = true; zkfs_lockq_try_grant(lockq); }/' \
+	's/if \(lockq->many\)/if (false)/'
+mutate what-is-kept-is-all lockq_recipe \
+	's/if \(lockq->many\)/if (false)/'
 mutate changed-is-gone lockq \
 	's/if \(event != ZKFS_ZK_DELETED\)/if (event != ZKFS_ZK_DELETED \&\& (event != ZKFS_ZK_CHANGED || ask == ZKFS_LOCKQ_ASK_OWN))/'
 mutate downgrade-overlooked lockq_recipe \

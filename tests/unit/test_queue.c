@@ -217,6 +217,48 @@ static void test_equal_number_blocks(void **state)
 	zkfs_queue_fini(&queue);
 }
 
+/* The nearest that block, and nothing else; their strings are copies. */
+static void test_trim(void **state)
+{
+	struct zkfs_queue queue = parse(mixed, N(mixed));
+	struct zkfs_queue whole = parse(mixed, N(mixed));
+
+	zkfs_queue_trim(&queue, 6, ZKFS_LOCK_SHARED, C, 1);
+	assert_int_equal(queue.n_entries, 1);
+	assert_int_equal(queue.entries[0].sequence,
+			 blocker(&whole, 6, ZKFS_LOCK_SHARED, C));
+	zkfs_queue_fini(&queue);
+
+	queue = parse(mixed, N(mixed));
+	zkfs_queue_trim(&queue, 9, ZKFS_LOCK_EXCLUSIVE, NULL, 99);
+	assert_int_equal(queue.n_entries, whole.n_entries);
+	for (size_t i = 0; i < whole.n_entries; i++) {
+		assert_int_equal(queue.entries[i].n_names,
+				 whole.entries[i].n_names);
+		for (size_t j = 0; j < whole.entries[i].n_names; j++)
+			assert_string_equal(queue.entries[i].names[j],
+					    whole.entries[i].names[j]);
+	}
+	zkfs_queue_trim(&queue, 0, ZKFS_LOCK_EXCLUSIVE, A, 2);
+	assert_int_equal(queue.n_entries, 0);
+	zkfs_queue_fini(&queue);
+	zkfs_queue_fini(&whole);
+}
+
+/* Without memory the queue stays as it is. */
+static void test_trim_memory_short(void **state)
+{
+	struct zkfs_queue queue = parse(mixed, N(mixed));
+
+	for (unsigned n = 1; n <= 2; n++) {
+		fault_arm(n);
+		zkfs_queue_trim(&queue, 9, ZKFS_LOCK_EXCLUSIVE, NULL, 1);
+		assert_true(fault_disarm());
+		assert_int_equal(queue.n_entries, 4);
+	}
+	zkfs_queue_fini(&queue);
+}
+
 static void test_remove(void **state)
 {
 	struct zkfs_queue queue = parse(mixed, N(mixed));
@@ -265,6 +307,8 @@ int main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_blocker),
 		cmocka_unit_test(test_equal_number_blocks),
+		cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_trim_memory_short),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_memory_short),
 	};
