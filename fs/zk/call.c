@@ -558,14 +558,16 @@ void zkfs_call_pump(struct zkfs_zk *zk)
 			break;
 		/* A failed send closes the socket and tells nobody
 		 * (zookeeper.c, nonblocking_send()). */
-		if (zoo_state(zk->zh) != ZOO_CONNECTED_STATE)
+		if (zoo_state(zk->zh) != ZOO_CONNECTED_STATE) {
 			zk->torn = true;
+			zk->interest_ms = 0;
+		}
 	}
 }
 
 void zkfs_call_expire(struct zkfs_zk *zk, int64_t now_ms)
 {
-	zkfs_list_for_each (it, &zk->calls) {
+	zkfs_list_for_each(it, &zk->calls) {
 		struct zkfs_zk_req *req = call_of(it)->req;
 
 		if (!req)
@@ -585,7 +587,7 @@ void zkfs_call_expire(struct zkfs_zk *zk, int64_t now_ms)
 
 void zkfs_call_drop_reads(struct zkfs_zk *zk)
 {
-	zkfs_list_for_each_safe (it, &zk->outbox.queued) {
+	zkfs_list_for_each_safe(it, &zk->outbox.queued) {
 		struct zkfs_zk_req *req =
 			zkfs_list_entry(it, struct zkfs_zk_req, link);
 

@@ -68,7 +68,7 @@ void zkfs_outbox_take(struct zkfs_outbox *outbox, struct zkfs_zk_req *req)
 void zkfs_outbox_expire(struct zkfs_outbox *outbox, int64_t now_ms)
 {
 	outbox->scan_ms = ZKFS_NEVER;
-	zkfs_list_for_each_safe (it, &outbox->queued) {
+	zkfs_list_for_each_safe(it, &outbox->queued) {
 		struct zkfs_zk_req *req = req_of(it);
 
 		if (req->deadline_ms <= now_ms)
@@ -82,7 +82,7 @@ void zkfs_outbox_expire(struct zkfs_outbox *outbox, int64_t now_ms)
 void zkfs_outbox_fail(struct zkfs_outbox *outbox, bool only_bound,
 		      enum zkfs_error verdict)
 {
-	zkfs_list_for_each_safe (it, &outbox->queued) {
+	zkfs_list_for_each_safe(it, &outbox->queued) {
 		struct zkfs_zk_req *req = req_of(it);
 
 		if (!only_bound || req->generation != 0)
@@ -93,7 +93,7 @@ void zkfs_outbox_fail(struct zkfs_outbox *outbox, bool only_bound,
 void zkfs_outbox_take_answers(struct zkfs_outbox *outbox,
 			      struct zkfs_link *batch)
 {
-	zkfs_list_for_each_safe (it, &outbox->answers) {
+	zkfs_list_for_each_safe(it, &outbox->answers) {
 		zkfs_list_remove(it);
 		zkfs_list_append(batch, it);
 	}

@@ -91,7 +91,7 @@ static void tell_listeners(struct zkfs_zk *zk)
 
 	/* A listener may take any of them away, itself included. */
 	zkfs_list_init(&batch);
-	zkfs_list_for_each_safe (it, &zk->listeners) {
+	zkfs_list_for_each_safe(it, &zk->listeners) {
 		zkfs_list_remove(it);
 		zkfs_list_append(&batch, it);
 	}
@@ -392,6 +392,22 @@ static int64_t until(int64_t now, const struct timeval *tv)
 	return now + (int64_t)tv->tv_sec * 1000 + (tv->tv_usec + 999) / 1000;
 }
 
+static void interest_failed(struct zkfs_zk *zk, int rc, int fd, int64_t now)
+{
+	if (zoo_state(zk->zh) == ZOO_CONNECTED_STATE) {
+		/* A ping could not be sent. It leaves it at that, and would
+		 * try again each time it is asked. */
+		zk->fd = fd;
+		cut(zk);
+	} else {
+		ended(zk);
+	}
+	/* -1: no socket to be had, or no address; it does not wait. */
+	if (rc == ZSYSTEMERROR)
+		zk->interest_ms = now + zk->timeout_ms / 60 + 1;
+	settle(zk);
+}
+
 /* Asks the library what it waits for. It connects, pings and gives a silent
  * server up in here, and so may call back. */
 static void ask_interest(struct zkfs_zk *zk, int64_t now)
@@ -404,16 +420,11 @@ static void ask_interest(struct zkfs_zk *zk, int64_t now)
 	if (!zk->zh || zk->torn || (zk->fd < 0 && now < zk->interest_ms))
 		return;
 	rc = zookeeper_interest(zk->zh, &fd, &events, &tv);
-	if (rc == ZOK) {
-		zk->interest_ms = until(now, &tv);
-	} else {
-		ended(zk);
-		/* -1: no socket to be had, or no address; it does not wait. */
-		if (rc == ZSYSTEMERROR)
-			zk->interest_ms = now + zk->timeout_ms / 60 + 1;
-		settle(zk);
+	if (rc != ZOK) {
+		interest_failed(zk, rc, fd, now);
 		return;
 	}
+	zk->interest_ms = until(now, &tv);
 	zk->fd = fd;
 	zk->events = 0;
 	if (events & ZOOKEEPER_READ)

@@ -181,7 +181,7 @@ void zkfs_watch_leave(struct zkfs_watch_table *table,
 
 static void collect(struct zkfs_watch_half *half, struct zkfs_link *batch)
 {
-	zkfs_list_for_each_safe (it, &half->subscribers) {
+	zkfs_list_for_each_safe(it, &half->subscribers) {
 		zkfs_list_remove(it);
 		watch_of(it)->slot = NULL;
 		zkfs_list_append(batch, it);

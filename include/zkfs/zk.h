@@ -89,7 +89,8 @@ struct zkfs_zk_op {
 	int32_t version;
 	int flags;
 
-	/* Results, filled before `done`. */
+	/* Results, filled before `done`. When the transaction has failed: the
+	 * error of the operation at fault, ROLLEDBACK for all others. */
 	enum zkfs_error error;
 	struct zkfs_stat stat; /* of a set */
 	char name[ZKFS_ZK_NAME_MAX];

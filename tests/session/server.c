@@ -102,32 +102,10 @@ static void run_java(const struct server *server, pid_t parent)
 	_exit(127);
 }
 
-/* Reads what there is into `text`; returns whether "Mode:" is in it. */
-static bool wait_for_mode(int fd)
-{
-	char text[2048];
-	size_t len = 0;
-	int64_t end = zkfs_clock_ms() + TRY_MS;
-
-	while (len < sizeof(text) - 1) {
-		struct pollfd pfd = {.fd = fd, .events = POLLIN};
-		int64_t left = end - zkfs_clock_ms();
-		ssize_t n;
-
-		if (left <= 0 || poll(&pfd, 1, (int)left) <= 0)
-			return false;
-		n = read(fd, text + len, sizeof(text) - 1 - len);
-		if (n <= 0)
-			return false;
-		len += (size_t)n;
-		text[len] = '\0';
-		if (strstr(text, "Mode:"))
-			return true;
-	}
-	return false;
-}
-
-static bool serves(const struct server *server)
+/* Sends a four-letter word; whether what comes back has `want` in it, within
+ * TRY_MS. */
+static bool ask_word(const struct server *server, const char *word,
+		     const char *want, char *text, size_t size)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -135,11 +113,44 @@ static bool serves(const struct server *server)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	zkfs_autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int64_t end = zkfs_clock_ms() + TRY_MS;
+	size_t len = 0;
 
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    send(fd, "srvr", 4, MSG_NOSIGNAL) != 4)
+	    send(fd, word, 4, MSG_NOSIGNAL) != 4)
 		return false;
-	return wait_for_mode(fd);
+	while (len < size - 1) {
+		struct pollfd pfd = {.fd = fd, .events = POLLIN};
+		int64_t left = end - zkfs_clock_ms();
+		ssize_t n;
+
+		if (left <= 0 || poll(&pfd, 1, (int)left) <= 0)
+			break;
+		n = read(fd, text + len, size - 1 - len);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	text[len] = '\0';
+	return strstr(text, want) != NULL;
+}
+
+static bool serves(const struct server *server)
+{
+	char text[2048];
+
+	return ask_word(server, "srvr", "Mode:", text, sizeof(text));
+}
+
+unsigned server_watches(const struct server *server)
+{
+	static const char want[] = "Total watches:";
+	char text[2048];
+	int64_t end = zkfs_clock_ms() + READY_MS;
+
+	while (!ask_word(server, "wchs", want, text, sizeof(text)))
+		assert_true(zkfs_clock_ms() < end);
+	return (unsigned)strtoul(strstr(text, want) + strlen(want), NULL, 10);
 }
 
 void server_start(struct server *server, unsigned port)

@@ -25,6 +25,8 @@ void server_start(struct server *server, unsigned port);
 /* SIGSTOP and SIGCONT. */
 void server_stop(struct server *server);
 void server_continue(struct server *server);
+/* How many watches it holds, of all sessions. */
+unsigned server_watches(const struct server *server);
 /* Kills it and removes its data. */
 void server_destroy(struct server *server);
 

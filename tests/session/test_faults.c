@@ -348,6 +348,7 @@ static void test_failed_send(void **state)
 	zkfs_session_dispatch(client->zk, 0); /* sends, with no look before */
 	assert_int_equal(client->n_losses, 1);
 	assert_false(zkfs_zk_connected(client->zk));
+	assert_int_equal(client->zk->n_calls, 0); /* cleaned up at once */
 	server_continue(&server);
 	ask_wait_all(gets, N, SOON_MS);
 	ask_wait_all(sets, N, SOON_MS);
@@ -395,6 +396,7 @@ static void test_half_a_packet(void **state)
 	last = ask_set(client, "/hp", "end", 3, ZKFS_ZK_ANY_VERSION);
 	ask_submit(&last);
 	zkfs_session_dispatch(client->zk, 0);
+	assert_int_equal(client->zk->n_calls, 0);
 	server_continue(&server);
 	ask_wait(&last);
 	for (int i = 0; i < N; i++) {
@@ -412,6 +414,32 @@ static void test_half_a_packet(void **state)
 	assert_same_session(client, 2);
 	ask_fini(&last);
 	free(data);
+}
+
+/* A ping that cannot be sent, from inside the question what to wait for: the
+ * library says so and does nothing about it. */
+static void test_failed_ping(void **state)
+{
+	struct client client;
+	int64_t start;
+	unsigned n = 0;
+
+	(void)state;
+	client_connect(&client, server.address, "", 3000);
+	client_barrier(&client);
+	start = zkfs_clock_ms();
+	server_stop(&server);
+	assert_int_equal(shutdown(client_fd(&client), SHUT_WR), 0);
+	for (; client.n_losses == 0; n++)
+		client_turn(&client, SOON_MS);
+	/* At a third, not at the two thirds of a silent server; no spinning. */
+	assert_in_range(zkfs_clock_ms() - start, 900, 1800);
+	assert_in_range(n, 1, 10);
+	server_continue(&server);
+	client_wait_connected(&client, SOON_MS);
+	client_barrier(&client);
+	assert_same_session(&client, 2);
+	client_close(&client, 1000);
 }
 
 /*
@@ -642,7 +670,6 @@ static void test_refused_credentials(void **state)
 	struct ask asks[3];
 
 	(void)state;
-	zkfs_log_set_level((enum zkfs_log_level) - 1); /* it is an error */
 	client_open_auth(&client, server.address, TIMEOUT_MS, &auth);
 	asks[0] = ask_for(&client, ZKFS_ZK_GET, "/");
 	asks[1] = ask_set(&client, "/refused", "x", 1, ZKFS_ZK_ANY_VERSION);
@@ -675,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_silent_server),
 		TEST(test_failed_send),
 		TEST(test_half_a_packet),
+		cmocka_unit_test(test_failed_ping),
 		TEST(test_expiry),
 		TEST(test_requests_across_expiry),
 		TEST(test_listeners_may_leave),

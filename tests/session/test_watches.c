@@ -445,10 +445,13 @@ static void test_budget(void **state)
 	many_make(&many, client, "/bu", 30000);
 	many_watch(&many);
 	assert_int_equal(many_live(&many), limit);
+	assert_int_equal(server_watches(&server), limit);
 	reconnect(client);
+	client_barrier(client);
+	assert_int_equal(server_watches(&server), 0);
 	assert_int_equal(many_live(&many), 0);
 	assert_int_equal(many_fired(&many, ZKFS_ZK_UNWATCHED), limit);
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 10; i++)
 		client_barrier(client);
 	assert_int_equal(client->n_losses, 1);
 	assert_int_equal(client->n_connects, 2);
@@ -475,6 +478,7 @@ static void test_idle_make_room(void **state)
 	for (int i = 0; i < 100; i++)
 		client_barrier(client); /* the idle are removed meanwhile */
 	assert_true(client->zk->watches.n_idle <= ZKFS_WATCH_IDLE_MAX);
+	assert_true(server_watches(&server) <= ZKFS_WATCH_IDLE_MAX);
 	many_watch(&second);
 	assert_true(many_live(&second) > 17000);
 	many_unwatch(&second);
@@ -495,9 +499,12 @@ static void test_set_again_after_a_loss(void **state)
 	make(client, "/sa", "", 0);
 	(void)watch(client, ZKFS_ZK_GET, "/sa", &data);
 	(void)watch(client, ZKFS_ZK_CHILDREN, "/sa", &child);
+	assert_int_equal(server_watches(&server), 1); /* counts no children's */
 	reconnect(client);
 	assert_fired(&data, ZKFS_ZK_UNWATCHED);
 	assert_fired(&child, ZKFS_ZK_UNWATCHED);
+	client_barrier(client);
+	assert_int_equal(server_watches(&server), 0);
 	set(client, "/sa", "x");
 	assert_int_equal(data.n_fired, 1);
 	data = look_for(client);
