@@ -96,12 +96,28 @@ static bool is_base(const struct zkfs_file *file,
 	       reply->stat->czxid == file->stat.czxid;
 }
 
+/* Whether a look at `path` tells nothing of the file: this mount is moving or
+ * removing its name, or has done so since the look was sent. Then the watch
+ * that it has set is no use either. */
+static bool looked_aside(struct zkfs_file *file, const char *path)
+{
+	const struct zkfs_node *node = file->handle.node;
+	zkfs_autofree char *now = zkfs_tree_path(node);
+
+	if (node->n_own_changes == 0 && (!now || strcmp(now, path) == 0))
+		return false;
+	zkfs_zk_unwatch(file->fs->zk, &file->watch);
+	return true;
+}
+
 static void on_armed(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_file *file = zkfs_container_of(req, struct zkfs_file, arm);
 
 	if (reply->error && reply->error != ZKFS_E_NONODE)
 		return; /* not watched: the next write looks itself */
+	if (looked_aside(file, file->arm_path))
+		return; /* likewise */
 	if (!is_base(file, reply) && !file->commit.in_flight)
 		zkfs_commit_conflict(&file->commit);
 }
@@ -335,7 +351,8 @@ static bool open_fresh(struct open_op *open)
 	struct zkfs_file *file = open->file;
 
 	if (!(file->commit.flags & ZKFS_COMMIT_TRUNC) || !node->seen_ms ||
-	    !node->current || zkfs_clock_ms() - node->seen_ms > FRESH_MS ||
+	    !node->current || node->adopt || node->n_own_changes > 0 ||
+	    zkfs_clock_ms() - node->seen_ms > FRESH_MS ||
 	    !zkfs_zk_connected(open->op.fs->zk))
 		return false;
 	file->stat = node->stat;
@@ -378,7 +395,7 @@ void zkfs_file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	struct zkfs_op *op = zkfs_op_new(req, "READ", ino, sizeof(*op));
 	struct zkfs_file *file;
-	const void *data;
+	const void *data = NULL;
 	size_t len;
 
 	if (!op)
@@ -434,7 +451,8 @@ static void on_looked(struct zkfs_zk_req *req,
 		zkfs_reply_zk_error(op, reply->error);
 		return;
 	}
-	if (!is_base(file, reply) && !file->commit.in_flight)
+	if (!looked_aside(file, op->path) && !is_base(file, reply) &&
+	    !file->commit.in_flight)
 		zkfs_commit_conflict(&file->commit);
 	write_collect(&write->store, write->data, write->len, write->off);
 }
