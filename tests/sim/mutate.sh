@@ -109,6 +109,8 @@ mutate recipe-names-ignored queue \
 	's/if \(zkfs_names_parse\(names\[i\], \&items\[n\]\.parts\)\)/if (zkfs_names_parse(names[i], \&items[n].parts) \&\& items[n].parts.family)/'
 mutate one-gone-is-all-gone lockq_recipe \
 	'/^void zkfs_lockq_blocker_gone/,/^}/ s/(next_blocker\(lockq\)|zkfs_lockq_want\(lockq, ZKFS_LOCKQ_ASK_LIST\));/{ lockq->clear = true; zkfs_lockq_try_grant(lockq); }/'
+mutate kept-two-are-all lockq_recipe \
+	's/if \(lockq->many\)/if (lockq->many \&\& lockq->over)/'
 mutate changed-is-gone lockq \
 	's/if \(event != ZKFS_ZK_DELETED\)/if (event != ZKFS_ZK_DELETED \&\& (event != ZKFS_ZK_CHANGED || ask == ZKFS_LOCKQ_ASK_OWN))/'
 mutate downgrade-overlooked lockq_recipe \
