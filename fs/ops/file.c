@@ -482,7 +482,7 @@ static bool knows(const struct zkfs_file *file)
 {
 	return file->watch.live || file->arm.active || file->append ||
 	       file->commit.in_flight || file->commit.unlinked ||
-	       zkfs_commit_error(&file->commit);
+	       zkfs_commit_failed(&file->commit);
 }
 
 static struct zkfs_store_op *store_op(fuse_req_t req, fuse_ino_t ino,
