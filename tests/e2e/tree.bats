@@ -71,7 +71,11 @@ type_of() {
 	is "$(type_of "$A/marker")" directory
 	printf v >"$A/marker/.data"
 	is "$(zk get /marker)" v
-	within 5 test -f "$A/marker"
+	zk_mount B
+	is "$(cat "$B/marker")" v
+	# Where it was written it stays a directory for a while: cp -a and tar
+	# write the data of a directory before its children.
+	within 20 test -f "$A/marker"
 	is "$(cat "$A/marker")" v
 }
 
@@ -244,7 +248,6 @@ same(os.listdir(A[0]), ["ok"])' "$A"
 	is "$(cat "$A/$fits")" fits
 	is "$(find "$A" -type f -printf '%f\n' | sort)" \
 		"$(printf '%s\n' "$fits" other)"
-	fails "File name too long" cat "$A/$long"
 	fails "File name too long" mkdir "$A/$long"
 	rm "$A/$fits"
 	is "$(zk ls / | sort)" "$(printf '%s\n' "$long" other)"
