@@ -348,7 +348,8 @@ e2e_setup() {
 }
 
 e2e_teardown() {
-	local rc=0 name pid
+	# Not in $(...), where BASHPID is the substitution's own.
+	local rc=0 name pid shell=$BASHPID
 
 	cd / || rc=1
 	stop_watchdog
@@ -357,7 +358,7 @@ e2e_teardown() {
 		rc=1
 	fi
 	# Background jobs of the test first: they may keep a mount busy.
-	for pid in $(descendants "$BASHPID"); do
+	for pid in $(descendants "$shell"); do
 		[[ " ${MOUNT_PID[*]} " == *" $pid "* ]] || kill -KILL "$pid" || :
 	done 2>/dev/null
 	for name in "${!MOUNT_PID[@]}"; do
