@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,7 +197,11 @@ static void on_ready(void *arg)
 		(void)dup2(null, STDERR_FILENO);
 		(void)close(null);
 	}
-	(void)write(d->ready_fd, "", 1);
+	/* Only now: until here a ^C in the terminal is meant for us too. */
+	(void)setsid();
+	/* Who started us has given up: no mount is expected any more. */
+	if (write(d->ready_fd, "", 1) != 1)
+		d->loop.stop = true;
 	(void)close(d->ready_fd);
 	d->ready_fd = -1;
 }
@@ -280,6 +285,15 @@ static int wait_for_child(pid_t pid, int fd)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
+/* What whoever started us has open is not for us to keep: a lock file, a pipe
+ * that somebody waits for the end of (daemon(7), "SysV Daemons", step 1). */
+static void close_inherited(int keep)
+{
+	if (keep > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, (unsigned)keep - 1, 0);
+	(void)close_range((unsigned)keep + 1, UINT_MAX, 0);
+}
+
 static int serve_in_background(struct daemon *d)
 {
 	int fds[2];
@@ -293,12 +307,24 @@ static int serve_in_background(struct daemon *d)
 		(void)close(fds[1]);
 		return wait_for_child(pid, fds[0]);
 	}
-	(void)close(fds[0]);
-	(void)setsid();
+	close_inherited(fds[1]);
 	/* A mount that succeeds says nothing to who typed it. */
 	zkfs_log_set_level(ZKFS_LOG_WARNING);
 	d->ready_fd = fds[1];
 	return serve(d);
+}
+
+/* Were one of the three closed, the next file opened would take its place, and
+ * be written to as if it were the terminal. */
+static void fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 int main(int argc, char **argv)
@@ -306,6 +332,7 @@ int main(int argc, char **argv)
 	struct daemon d = {.ready_fd = -1, .loop = {.signal_fd = -1}};
 	int error, status = EXIT_SUCCESS;
 
+	fill_standard();
 	error = zkfs_opts_parse(argc, argv, &d.opts, d.words, WORDS);
 	if (error) {
 		zkfs_error("%s", d.words);
