@@ -241,6 +241,31 @@ static int add_options(struct fuse_args *args, const struct zkfs_opts *opts)
 	return error ? -ENOMEM : 0;
 }
 
+/* Linux 6.14 can give FUSE requests a time limit, beyond which it aborts the
+ * whole mount; an open that waits for a lock is such a request. */
+static void warn_of_time_limits(void)
+{
+	static const char *const files[] = {
+		"/proc/sys/fs/fuse/default_request_timeout",
+		"/proc/sys/fs/fuse/max_request_timeout",
+	};
+
+	for (size_t i = 0; i < ZKFS_ARRAY_SIZE(files); i++) {
+		FILE *file = fopen(files[i], "re");
+		char line[32] = "";
+
+		if (!file)
+			continue;
+		if (fgets(line, sizeof(line), file) &&
+		    strtoul(line, NULL, 10) > 0)
+			zkfs_warning("%s is %.*s: the kernel ends this mount "
+				     "when an open waits for a lock longer "
+				     "than that many seconds",
+				     files[i], (int)strcspn(line, "\n"), line);
+		(void)fclose(file);
+	}
+}
+
 int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 	       struct zkfs_fs *fs, struct fuse_session **ret_session,
 	       char *words, size_t words_len)
@@ -262,6 +287,7 @@ int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 
 		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 		*ret_session = session;
+		warn_of_time_limits();
 		return 0;
 	}
 	if (session)
