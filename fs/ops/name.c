@@ -184,6 +184,15 @@ static void remove_fini(struct zkfs_op *op)
 	rm->victim = zkfs_tree_unref(&op->fs->tree, rm->victim);
 }
 
+/* The name is gone; who has it open may go on, to no effect. */
+static void forget_victim(struct remove_op *rm)
+{
+	if (!rm->victim)
+		return;
+	zkfs_file_unlinked(rm->victim);
+	zkfs_tree_detach(&rm->op.fs->tree, rm->victim);
+}
+
 static void on_removed(struct zkfs_zk_req *req,
 		       const struct zkfs_zk_reply *reply)
 {
@@ -192,10 +201,7 @@ static void on_removed(struct zkfs_zk_req *req,
 
 	if (!reply->error) {
 		zkfs_name_keep_dir(op->node);
-		if (rm->victim) {
-			zkfs_file_unlinked(rm->victim);
-			zkfs_tree_detach(&op->fs->tree, rm->victim);
-		}
+		forget_victim(rm);
 	}
 	/* rmdir: it has been written to meanwhile, and may be a file now. */
 	if (reply->error == ZKFS_E_BADVERSION)
@@ -226,9 +232,12 @@ static void on_data_removed(struct zkfs_zk_req *req,
 			    const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
+	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
 
-	if (!reply->error)
+	if (reply->stat) {
 		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
+		forget_victim(rm);
+	}
 	zkfs_reply_zk_error(op, reply->error);
 }
 
