@@ -211,7 +211,7 @@ static int load(struct zkfs_dir *dir, const char *path,
 
 /* Attributes of the children */
 
-/* Serves all who wait: a new snapshot has come. */
+/* Serves all who wait: a new snapshot has come, or could not be kept. */
 static void wake(struct zkfs_dir *dir)
 {
 	struct zkfs_link waiters, *first;
@@ -219,8 +219,14 @@ static void wake(struct zkfs_dir *dir)
 	zkfs_list_init(&waiters);
 	zkfs_list_splice(&waiters, &dir->waiters);
 	while ((first = zkfs_list_first(&waiters))) {
+		struct list_op *list =
+			zkfs_list_entry(first, struct list_op, waiting);
+
 		zkfs_list_remove(first);
-		serve(zkfs_list_entry(first, struct list_op, waiting));
+		if (dir->loaded)
+			serve(list);
+		else
+			zkfs_reply_error(list, -ENOMEM);
 	}
 }
 
