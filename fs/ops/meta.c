@@ -22,6 +22,9 @@
  * every server dead), and installers want to see room. */
 #define STATFS_BLOCK  4096
 #define STATFS_BLOCKS (1ULL << 28)
+/* How long the root's attributes wait for a server before the last known ones
+ * are shown. */
+#define ROOT_WAIT_MS 200
 
 /* Look-up */
 
@@ -131,11 +134,13 @@ void zkfs_meta_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 					     on_lookup_data);
 		return;
 	}
+	if (strlen(name) > ZKFS_NAME_MAX) {
+		zkfs_reply_error(op, -ENAMETOOLONG);
+		return;
+	}
 	if (!zkfs_path_name_valid(name)) {
 		/* ZooKeeper has no such name, so there is no such file. */
-		zkfs_reply_error(op, strlen(name) > ZKFS_NAME_MAX
-					     ? -ENAMETOOLONG
-					     : -ENOENT);
+		zkfs_reply_error(op, -ENOENT);
 		return;
 	}
 	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_lookup);
@@ -209,7 +214,9 @@ static void on_getattr(struct zkfs_zk_req *req,
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 
-	if (reply->error == ZKFS_E_NONODE) {
+	if (reply->error && op->node->id == ZKFS_TREE_ROOT_ID) {
+		answer_attr(op, &op->node->stat);
+	} else if (reply->error == ZKFS_E_NONODE) {
 		answer_gone(op);
 	} else if (reply->error) {
 		zkfs_reply_zk_error(op, reply->error);
@@ -225,6 +232,7 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
 	struct zkfs_op *op = zkfs_op_new(req, "GETATTR", ino, sizeof(*op));
+	int64_t deadline;
 	struct stat st;
 
 	if (!op || !zkfs_op_path(op, NULL))
@@ -238,13 +246,19 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 		answer_gone(op);
 		return;
 	}
-	/* `ls -d` and `umount` of the mount point answer without a server. */
-	if (ino == ZKFS_TREE_ROOT_ID && !zkfs_zk_connected(op->fs->zk)) {
-		answer_attr(op, &op->node->stat);
-		return;
+	/* `ls -d` and `umount` of the mount point answer without a server, and
+	 * soon with one that hangs. */
+	deadline = zkfs_fs_patience(op->fs);
+	if (ino == ZKFS_TREE_ROOT_ID) {
+		if (!zkfs_zk_connected(op->fs->zk)) {
+			answer_attr(op, &op->node->stat);
+			return;
+		}
+		deadline = zkfs_clock_earlier(deadline,
+					      zkfs_clock_ms() + ROOT_WAIT_MS);
 	}
 	op->zk.kind = ZKFS_ZK_EXISTS;
-	(void)zkfs_op_submit(op, zkfs_fs_patience(op->fs), on_getattr);
+	(void)zkfs_op_submit(op, deadline, on_getattr);
 }
 
 /* Changing attributes: the read-modify-write loop of truncate(2) and touch(1)
@@ -282,8 +296,12 @@ static void on_setattr_set(struct zkfs_zk_req *req,
 	struct setattr_op *set = setattr_from_zk(req);
 	struct zkfs_op *op = &set->store.op;
 
-	if (reply->error == ZKFS_E_BADVERSION) {
-		setattr_read(set); /* somebody was faster: on the newest */
+	/* Somebody was faster: again, on the newest. A lost reply is no matter
+	 * either, as doing it twice comes to the same. */
+	if (reply->error == ZKFS_E_BADVERSION ||
+	    (reply->error == ZKFS_E_LOST &&
+	     zkfs_clock_ms() < op->zk.deadline_ms)) {
+		setattr_read(set);
 		return;
 	}
 	if (reply->error) {
