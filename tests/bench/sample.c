@@ -1,0 +1,69 @@
+/* sample: see sample.h. */
+#include "tests/bench/sample.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+int64_t sample_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void sample_init(struct sample *sample, size_t room)
+{
+	*sample = (struct sample){.room = room};
+	sample->ns = calloc(room, sizeof(*sample->ns));
+	if (!sample->ns)
+		err(1, "calloc");
+}
+
+void sample_fini(struct sample *sample)
+{
+	free(sample->ns);
+	*sample = (struct sample){0};
+}
+
+void sample_add(struct sample *sample, int64_t since)
+{
+	if (sample->n == sample->room)
+		errx(1, "more than %zu samples", sample->room);
+	sample->ns[sample->n++] = sample_now() - since;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const int64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+void sample_print(struct sample *sample)
+{
+	size_t n = sample->n;
+
+	if (n == 0)
+		errx(1, "nothing was measured");
+	qsort(sample->ns, n, sizeof(*sample->ns), compare);
+	(void)printf("%.1f\n",
+		     (double)(sample->ns[(n - 1) / 2] + sample->ns[n / 2]) /
+			     2000);
+}
+
+size_t sample_count(const char *text)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno || *end || text[0] < '0' || text[0] > '9' || n == 0 ||
+	    n > 1000000)
+		errx(2, "not a count: '%s'", text);
+	return n;
+}
