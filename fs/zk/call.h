@@ -12,10 +12,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "include/zkfs/error.h"
+#include <zookeeper/zookeeper.h>
 
-struct zkfs_zk;
-struct zkfs_zk_req;
+#include "fs/zk/watch.h"
+#include "include/zkfs/zk.h"
+
+/* Digits that the server appends to a sequential name. */
+#define ZKFS_CALL_DIGITS 10
+
+struct zkfs_call {
+	struct zkfs_link link; /* zkfs_zk.calls */
+	struct zkfs_zk *zk;
+	struct zkfs_zk_req *req; /* NULL: nobody waits any more */
+	enum zkfs_zk_kind kind;
+	size_t bytes;
+	struct zkfs_watch_half *half; /* the watch it may set, or NULL */
+
+	/* MULTI: one of each an operation, behind this in memory. */
+	zoo_op_result_t *results;
+	struct Stat *stats;
+};
 
 /* Whether a request can be sent at all: valid paths (one bad path in a multi
  * corrupts the library's heap), a name that fits the result, a size that the
@@ -24,10 +40,18 @@ enum zkfs_error zkfs_call_check(const struct zkfs_zk *zk,
 				const struct zkfs_zk_req *req,
 				size_t *ret_failed);
 
-/* Whether there is something to hand over, and the library can take it. */
-bool zkfs_call_ready(const struct zkfs_zk *zk);
-/* Hands queued requests over while the library can take them. */
-void zkfs_call_pump(struct zkfs_zk *zk);
+/* A record on the books, with `extra` bytes behind it, or NULL. */
+struct zkfs_call *zkfs_call_new(struct zkfs_zk *zk, enum zkfs_zk_kind kind,
+				size_t bytes, size_t extra);
+/* Takes it off the books; the memory stays. `watch_set`: whether the server
+ * has set the watch that the request carried. */
+void zkfs_call_end(struct zkfs_call *call, bool watch_set);
+/* The end of every call that was sent: takes it off the books, and answers the
+ * request or queues it again. `code` is the library's, `reply` has what came
+ * with it. The memory stays. */
+void zkfs_call_finish(struct zkfs_call *call, int code,
+		      struct zkfs_zk_reply *reply);
+
 /* Lets go of a request whose reply nobody wants any more. */
 void zkfs_call_detach(struct zkfs_zk_req *req);
 /* Decides those whose deadline has come. */

@@ -1,9 +1,12 @@
 /*
  * private: the client's one structure, for the files of this layer only.
  *
- *   port.c     what include/zkfs/zk.h promises: submit, cancel, ask
- *   call.c     requests that the library has
- *   session.c  connection, session, and the turn of the loop
+ *   port.c        what include/zkfs/zk.h promises: submit, cancel, ask
+ *   send.c        requests become calls of the library
+ *   call.c        those that are under way
+ *   completion.c  what the library calls
+ *   connection.c  the socket
+ *   session.c     handle, state, and the turn of the loop
  */
 #ifndef ZKFS_ZK_PRIVATE_H
 #define ZKFS_ZK_PRIVATE_H
@@ -56,11 +59,11 @@ struct zkfs_zk {
 	int64_t attempt_ms;  /* the connect under way began; ZKFS_NEVER: none */
 	int64_t reopen_ms;   /* without a handle: make one no sooner */
 	unsigned n_cuts;     /* connects cut short since the last success */
-	bool torn;	     /* a send failed; see heal() */
+	bool torn;	     /* a send failed; see connection.c */
 	bool cut;	     /* this connection is to be given up */
 
 	struct zkfs_outbox outbox;
-	struct zkfs_link calls; /* zkfs_call.link, as sent */
+	struct zkfs_link calls; /* zkfs_call.link, in the order of sending */
 	size_t n_calls;
 	size_t calls_bytes;
 	struct zkfs_watch_table watches;
@@ -72,8 +75,8 @@ bool zkfs_session_usable(const struct zkfs_zk *zk);
 /* Whether `generation`, as a request names it, can (still) be served. */
 bool zkfs_session_serves(const struct zkfs_zk *zk, uint64_t generation);
 
-/* The one watcher of the library. */
-void zkfs_call_watcher(zhandle_t *zh, int type, int state, const char *path,
-		       void *ctx);
+/* Follows the library's state. To be called after each call into it that may
+ * have changed that, and outside of its callbacks. */
+void zkfs_session_settle(struct zkfs_zk *zk);
 
 #endif

@@ -9,8 +9,8 @@
  *       '---------------------'
  *
  * The library's state is read after each call into it and compared with ours:
- * settle(). Its session events are not enough: a failed send and a failed
- * authentication by SASL give none.
+ * zkfs_session_settle(). Its session events are not enough: a failed send and a
+ * failed authentication by SASL give none.
  */
 #include "fs/zk/session.h"
 
@@ -18,11 +18,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
@@ -30,16 +28,16 @@
 #include "fs/base/util.h"
 #include "fs/zk/auth.h"
 #include "fs/zk/call.h"
+#include "fs/zk/completion.h"
+#include "fs/zk/connection.h"
+#include "fs/zk/hosts.h"
 #include "fs/zk/private.h"
+#include "fs/zk/send.h"
 
-/* zookeeper_process() takes one packet a call: so many in one turn. */
-#define PACKETS_PER_TURN 64
 /* Between two attempts to make a handle, when that itself fails. */
 #define REOPEN_MS 1000
 /* Between two sessions whose credentials were refused. */
 #define REFUSED_MS 30000
-/* The connect watchdog never cuts sooner than this. */
-#define CONNECT_MIN_MS 100
 
 static const struct {
 	const char *name;
@@ -136,20 +134,11 @@ static void add_auths(struct zkfs_zk *zk)
 	}
 }
 
-static void no_connection(struct zkfs_zk *zk)
-{
-	zk->fd = -1;
-	zk->events = 0;
-	zk->attempt_ms = ZKFS_NEVER;
-	zk->torn = false;
-	zk->cut = false;
-}
-
 /* Returns 0 or a negative errno. */
 static int open_handle(struct zkfs_zk *zk)
 {
 	assert(!zk->zh);
-	no_connection(zk);
+	zkfs_connection_none(zk);
 	zk->interest_ms = 0;
 	zk->n_cuts = 0;
 	zoo_set_debug_level(zkfs_log_enabled(ZKFS_LOG_DEBUG)
@@ -158,8 +147,9 @@ static int open_handle(struct zkfs_zk *zk)
 	errno = 0;
 	/* One watcher function and one context for everything: session events
 	 * go to each distinct pair, found by linear search. */
-	zk->zh = zookeeper_init2(zk->hosts, zkfs_call_watcher, zk->asked_ms,
-				 NULL, zk, ZOO_NO_LOG_CLIENTENV, log_line);
+	zk->zh = zookeeper_init2(zk->hosts, zkfs_completion_watcher,
+				 zk->asked_ms, NULL, zk, ZOO_NO_LOG_CLIENTENV,
+				 log_line);
 	if (!zk->zh)
 		return errno ? -errno : -ENOMEM;
 	/* Else getaddrinfo() and /dev/urandom on each turn of the loop, and a
@@ -177,7 +167,7 @@ static void close_handle(struct zkfs_zk *zk)
 	if (zh)
 		(void)zookeeper_close(zh);
 	zkfs_call_abandon(zk);
-	no_connection(zk);
+	zkfs_connection_none(zk);
 }
 
 static void next_session(struct zkfs_zk *zk)
@@ -262,9 +252,7 @@ static void entered_refused(struct zkfs_zk *zk)
 	zk->reopen_ms = zkfs_clock_ms() + REFUSED_MS;
 }
 
-/* Follows the library's state. To be called after each call into it that may
- * have changed that, and outside of its callbacks. */
-static void settle(struct zkfs_zk *zk)
+void zkfs_session_settle(struct zkfs_zk *zk)
 {
 	int state = zk->zh ? zoo_state(zk->zh) : ZOO_NOTCONNECTED_STATE;
 
@@ -279,163 +267,6 @@ static void settle(struct zkfs_zk *zk)
 	else if (state == ZOO_CONNECTED_STATE &&
 		 zk->state != ZKFS_SESSION_CONNECTED)
 		entered_connected(zk);
-}
-
-/*
- * The connection.
- */
-
-/* The library has closed its socket: ask it for the next one. */
-static void ended(struct zkfs_zk *zk)
-{
-	no_connection(zk);
-	zk->interest_ms = 0;
-}
-
-static void process(struct zkfs_zk *zk, int events)
-{
-	for (int i = 0; i < PACKETS_PER_TURN && zk->fd >= 0; i++) {
-		int rc = zookeeper_process(zk->zh, events);
-
-		if (rc != ZOK && rc != ZNOTHING)
-			ended(zk);
-		settle(zk); /* which may put another handle in place */
-		if (rc != ZOK)
-			return;
-		events = ZOOKEEPER_READ;
-	}
-}
-
-static void receive(struct zkfs_zk *zk, short revents)
-{
-	int events = 0;
-
-	if (revents & (POLLIN | POLLERR | POLLHUP))
-		events |= ZOOKEEPER_READ;
-	if (revents & (POLLOUT | POLLERR | POLLHUP))
-		events |= ZOOKEEPER_WRITE;
-	if (events && zk->fd >= 0)
-		process(zk, events);
-}
-
-/* Gives up the connection there is, or the attempt at one. The library notices
- * as it reads, fails what was under way, and goes on to the next server. */
-static void cut(struct zkfs_zk *zk)
-{
-	if (zk->fd >= 0)
-		(void)shutdown(zk->fd, SHUT_RDWR);
-	zk->cut = false;
-	process(zk, ZOOKEEPER_READ | ZOOKEEPER_WRITE);
-}
-
-/*
- * A send that fails inside zoo_a*() makes the library close the socket and
- * nothing more (nonblocking_send()): the requests under way stay on its list,
- * the packet that was sent by half stays on its queue, and both meet the next
- * connection. There the rest of that packet, which is a user's data, would be
- * read as requests, and the replies to the first new requests would be taken
- * for those to the old. So the next connection is shut down before it is used:
- * that makes the library clean up.
- */
-static void heal(struct zkfs_zk *zk, int64_t now)
-{
-	int events;
-	struct timeval tv;
-
-	settle(zk);
-	if (!zk->zh || now < zk->interest_ms)
-		return;
-	no_connection(zk);
-	if (zookeeper_interest(zk->zh, &zk->fd, &events, &tv) == ZOK)
-		cut(zk);
-	ended(zk);
-	settle(zk);
-	/* Not even a socket to be had: the library is as it was. */
-	if (zk->zh && zoo_state(zk->zh) == ZOO_NOTCONNECTED_STATE) {
-		zk->torn = true;
-		zk->interest_ms = now + zk->timeout_ms / 60 + 1;
-	}
-}
-
-/* How long the attempt may take. A server that accepts and never answers (one
- * that is just starting, say) costs the library two thirds of the session
- * timeout; we begin with a sixth, and come up to that only when round after
- * round of all servers has failed, as they may be slow rather than hung. */
-static int64_t attempt_limit(const struct zkfs_zk *zk)
-{
-	unsigned rounds = zk->n_cuts / zk->n_hosts;
-	int64_t limit = (int64_t)zk->timeout_ms / 6;
-
-	limit <<= rounds < 2 ? rounds : 2;
-	return limit > CONNECT_MIN_MS ? limit : CONNECT_MIN_MS;
-}
-
-static int64_t attempt_deadline(const struct zkfs_zk *zk)
-{
-	return zk->attempt_ms == ZKFS_NEVER
-		       ? ZKFS_NEVER
-		       : zk->attempt_ms + attempt_limit(zk);
-}
-
-static void watch_attempt(struct zkfs_zk *zk, int64_t now)
-{
-	if (now < attempt_deadline(zk))
-		return;
-	zkfs_debug("no answer from %s, on to the next server",
-		   zoo_get_current_server(zk->zh));
-	zk->n_cuts++;
-	cut(zk);
-}
-
-static int64_t until(int64_t now, const struct timeval *tv)
-{
-	return now + (int64_t)tv->tv_sec * 1000 + (tv->tv_usec + 999) / 1000;
-}
-
-static void interest_failed(struct zkfs_zk *zk, int rc, int fd, int64_t now)
-{
-	if (zoo_state(zk->zh) == ZOO_CONNECTED_STATE) {
-		/* A ping could not be sent. It leaves it at that, and would
-		 * try again each time it is asked. */
-		zk->fd = fd;
-		cut(zk);
-	} else {
-		ended(zk);
-	}
-	/* -1: no socket to be had, or no address; it does not wait. */
-	if (rc == ZSYSTEMERROR)
-		zk->interest_ms = now + zk->timeout_ms / 60 + 1;
-	settle(zk);
-}
-
-/* Asks the library what it waits for. It connects, pings and gives a silent
- * server up in here, and so may call back. */
-static void ask_interest(struct zkfs_zk *zk, int64_t now)
-{
-	int events = 0, fd = -1, rc;
-	struct timeval tv = {0};
-
-	/* Asked too early without a socket it skips its back-off, and connects
-	 * as often as it is asked. */
-	if (!zk->zh || zk->torn || (zk->fd < 0 && now < zk->interest_ms))
-		return;
-	rc = zookeeper_interest(zk->zh, &fd, &events, &tv);
-	if (rc != ZOK) {
-		interest_failed(zk, rc, fd, now);
-		return;
-	}
-	zk->interest_ms = until(now, &tv);
-	zk->fd = fd;
-	zk->events = 0;
-	if (events & ZOOKEEPER_READ)
-		zk->events |= POLLIN;
-	if (events & ZOOKEEPER_WRITE)
-		zk->events |= POLLOUT;
-	if (fd < 0 || zoo_state(zk->zh) == ZOO_CONNECTED_STATE)
-		zk->attempt_ms = ZKFS_NEVER;
-	else if (zk->attempt_ms == ZKFS_NEVER)
-		zk->attempt_ms = now;
-	settle(zk);
 }
 
 /*
@@ -474,9 +305,9 @@ void zkfs_session_prepare(struct zkfs_zk *zk, int *ret_fd, short *ret_events,
 	*ret_events = zk->events;
 	deadline = zkfs_clock_earlier(deadline,
 				      zk->zh ? zk->interest_ms : zk->reopen_ms);
-	deadline = zkfs_clock_earlier(deadline, attempt_deadline(zk));
+	deadline = zkfs_clock_earlier(deadline, zkfs_connection_deadline(zk));
 	if (!zkfs_list_empty(&zk->outbox.answers) || zk->cut ||
-	    zkfs_call_ready(zk))
+	    zkfs_send_ready(zk))
 		deadline = 0;
 	*ret_deadline_ms = deadline;
 }
@@ -487,96 +318,26 @@ void zkfs_session_dispatch(struct zkfs_zk *zk, short revents)
 
 	if (!zk->zh && now >= zk->reopen_ms)
 		next_session(zk);
-	if (zk->zh && revents)
-		receive(zk, revents);
-	if (zk->zh)
-		watch_attempt(zk, now);
+	zkfs_connection_receive(zk, revents);
+	zkfs_connection_watch(zk, now);
 	expire(zk, now);
 	tell_answers(zk);
-	if (zk->zh)
-		zkfs_call_pump(zk);
-	if (zk->torn)
-		heal(zk, now);
-	if (zk->cut)
-		cut(zk);
-	ask_interest(zk, now);
+	zkfs_send_pump(zk);
+	zkfs_connection_mend(zk, now);
+	zkfs_connection_ask(zk, now);
 }
 
 /*
  * Opening and closing.
  */
 
-static unsigned count_hosts(const char *servers)
+/* Not random(): the library seeds that one as it likes. */
+static unsigned pick(void)
 {
-	unsigned n = 1;
+	unsigned number = 0;
 
-	for (; *servers; servers++)
-		if (*servers == ',')
-			n++;
-	return n;
-}
-
-/* The n-th of a list divided by commas; returns its length. */
-static size_t nth_host(const char *servers, unsigned n, const char **ret_host)
-{
-	for (; n > 0; n--)
-		servers = strchr(servers, ',') + 1;
-	*ret_host = servers;
-	return strcspn(servers, ",");
-}
-
-/* The library divides host and port at the last colon and gives the former to
- * getaddrinfo(), which takes no brackets: "[::1]:2181" becomes "::1:2181". */
-static void put_host(FILE *out, const char *host, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (host[i] != '[' && host[i] != ']')
-			(void)fputc(host[i], out);
-}
-
-/*
- * The list for the library. After a failed connect it steps on by two servers
- * (handle_error() and zookeeper_interest() each by one), so that of an even
- * number it reaches only half, and perhaps only dead ones, for ever. An odd
- * number is needed: one of an even number is named twice, picked by chance
- * so that the clients together load all the same.
- */
-static char *hosts_for_library(const char *servers, const char *chroot,
-			       unsigned *ret_n)
-{
-	unsigned n = count_hosts(servers), pick = 0;
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	if (!out)
-		return NULL;
-	for (unsigned i = 0; i < n; i++) {
-		const char *host;
-		size_t host_len = nth_host(servers, i, &host);
-
-		if (i > 0)
-			(void)fputc(',', out);
-		put_host(out, host, host_len);
-	}
-	if (n % 2 == 0) {
-		const char *host;
-		size_t host_len;
-
-		/* Not random(): the library seeds that one as it likes. */
-		(void)!getrandom(&pick, sizeof(pick), GRND_NONBLOCK);
-		host_len = nth_host(servers, pick % n, &host);
-		(void)fputc(',', out);
-		put_host(out, host, host_len);
-		n++;
-	}
-	(void)fputs(chroot, out);
-	if (fclose(out) != 0) {
-		free(text);
-		return NULL;
-	}
-	*ret_n = n;
-	return text;
+	(void)!getrandom(&number, sizeof(number), GRND_NONBLOCK);
+	return number;
 }
 
 static struct zkfs_zk *zk_free(struct zkfs_zk *zk)
@@ -603,8 +364,9 @@ static int zk_new(const struct zkfs_session_config *config,
 	zk->asked_ms = config->timeout_ms;
 	zk->timeout_ms = config->timeout_ms;
 	zk->chroot_len = strlen(chroot);
-	no_connection(zk);
-	zk->hosts = hosts_for_library(config->servers, chroot, &zk->n_hosts);
+	zkfs_connection_none(zk);
+	zk->hosts =
+		zkfs_hosts_list(config->servers, chroot, pick(), &zk->n_hosts);
 	if (!zk->hosts ||
 	    zkfs_watch_init(&zk->watches, ZKFS_WATCH_BUDGET, zk->chroot_len)) {
 		free(zk->hosts);

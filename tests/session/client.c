@@ -116,6 +116,13 @@ void client_barrier(struct client *client)
 	ask_fini(&sync);
 }
 
+void client_check_session(const struct client *client, unsigned connects)
+{
+	assert_int_equal(zkfs_zk_generation(client->zk), 1);
+	assert_int_equal(client->n_connects, connects);
+	assert_int_equal(client->n_losses, connects - 1);
+}
+
 int client_fd(struct client *client)
 {
 	int64_t deadline;

@@ -76,6 +76,8 @@ void client_wait_connected(struct client *client, int64_t limit_ms);
 /* Turns until the server has answered a sync: all replies and events of what
  * was sent before have come. */
 void client_barrier(struct client *client);
+/* Still the first session, connected for the n-th time. */
+void client_check_session(const struct client *client, unsigned n_connects);
 /* The descriptor it polls now, or -1. */
 int client_fd(struct client *client);
 

@@ -18,31 +18,13 @@
 
 #include <cmocka.h>
 
-#include "client.h"
+#include "fixture.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
-#include "server.h"
 
 #define TIMEOUT_MS 6000
 /* What a loaded machine may add to any of the times below. */
 #define SLACK_MS 1000
-
-static struct server server;
-
-static int setup_server(void **state)
-{
-	(void)state;
-	zkfs_log_set_level(ZKFS_LOG_ERROR);
-	server_make(&server);
-	return 0;
-}
-
-static int teardown_server(void **state)
-{
-	(void)state;
-	server_destroy(&server);
-	return 0;
-}
 
 /* "A,server": the library shuffles its list, so that either may be first. */
 static void with_server(char *text, size_t size, unsigned port)
@@ -385,5 +367,6 @@ int main(void)
 		cmocka_unit_test(test_library_is_quiet),
 	};
 
-	return cmocka_run_group_tests(tests, setup_server, teardown_server);
+	return cmocka_run_group_tests(tests, fixture_start_server,
+				      fixture_stop_server);
 }

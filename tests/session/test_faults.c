@@ -1,10 +1,8 @@
 /*
- * session, faults: servers that stop, die, hang and come back; sessions that
- * expire; sends that fail half way; credentials that are refused. What is
- * asked each time: is every request answered exactly once, and is the answer
- * true?
+ * session, faults: servers that stop, die and come back, and sends that fail
+ * half way. What is asked each time: is every request answered exactly once,
+ * and is the answer true?
  */
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,58 +14,10 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <zookeeper/zookeeper.h>
 
-#include "client.h"
-#include "fs/base/log.h"
+#include "fixture.h"
 #include "fs/base/util.h"
-#include "fs/zk/auth.h"
 #include "fs/zk/private.h"
-#include "server.h"
-
-#define TIMEOUT_MS 10000
-
-static struct server server;
-
-static int setup_server(void **state)
-{
-	(void)state;
-	zkfs_log_set_level(ZKFS_LOG_ERROR);
-	server_make(&server);
-	return 0;
-}
-
-static int teardown_server(void **state)
-{
-	(void)state;
-	server_destroy(&server);
-	return 0;
-}
-
-static int setup(void **state)
-{
-	struct client *client = calloc(1, sizeof(*client));
-
-	client_connect(client, server.address, "", TIMEOUT_MS);
-	*state = client;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct client *client = *state;
-
-	client_close(client, 1000);
-	free(client);
-	return 0;
-}
-
-static void assert_same_session(const struct client *client, unsigned connects)
-{
-	assert_int_equal(zkfs_zk_generation(client->zk), 1);
-	assert_int_equal(client->n_connects, connects);
-	assert_int_equal(client->n_losses, connects - 1);
-}
 
 /*
  * Deadlines.
@@ -108,7 +58,7 @@ static void test_deadlines(void **state)
 	server_continue(&server);
 	/* And so it was: each that was sent was executed, none else. */
 	assert_int_equal(check_data(client, "/dl", "x"), ZKFS_CALLS_MAX - 1);
-	assert_same_session(client, 1);
+	client_check_session(client, 1);
 	for (int i = 0; i < N; i++)
 		ask_fini(&sets[i]);
 	ask_fini(&get);
@@ -144,10 +94,10 @@ static void test_deadline_without_a_server(void **state)
 
 	(void)state;
 	(void)snprintf(address, sizeof(address), "127.0.0.1:%u", port);
-	client_open(&client, address, "", TIMEOUT_MS);
+	client_open(&client, address, "", FIXTURE_TIMEOUT_MS);
 	assert_string_equal(zkfs_session_state(client.zk), "connecting");
 	assert_int_equal(zkfs_zk_generation(client.zk), 0);
-	assert_int_equal(zkfs_zk_timeout_ms(client.zk), TIMEOUT_MS);
+	assert_int_equal(zkfs_zk_timeout_ms(client.zk), FIXTURE_TIMEOUT_MS);
 	asks[0] = ask_for(&client, ZKFS_ZK_GET, "/");
 	asks[1] = ask_set(&client, "/", "x", 1, ZKFS_ZK_ANY_VERSION);
 	for (int i = 0; i < 2; i++) {
@@ -205,7 +155,7 @@ static void test_restart(void **state)
 	ask_wait(&ask);
 	assert_int_equal(ask.error, ZKFS_E_OK);
 	assert_string_equal(ask.data, "data");
-	assert_same_session(client, 2);
+	client_check_session(client, 2);
 	assert_int_equal(zkfs_zk_session_id(client->zk), id);
 	assert_true(exists(client, "/rs/eph"));
 	ask_fini(&ask);
@@ -254,7 +204,7 @@ static void test_kill_with_requests_in_flight(void **state)
 		ask_fini(&gets[i]);
 	}
 	ask_fini(&queued);
-	assert_same_session(client, 2);
+	client_check_session(client, 2);
 	assert_int_equal(check_data(client, "/kf", "2"), version);
 }
 
@@ -280,7 +230,7 @@ static void test_cancel_of_what_is_to_be_sent_again(void **state)
 	server_continue(&server);
 	assert_int_equal(ask_run(&get), ZKFS_E_OK);
 	ask_fini(&get);
-	assert_same_session(client, 2);
+	client_check_session(client, 2);
 }
 
 /* A server that goes silent is left after two thirds of the timeout, and the
@@ -363,7 +313,7 @@ static void test_failed_send(void **state)
 		ask_fini(&sets[i]);
 		ask_fini(&gets[i]);
 	}
-	assert_same_session(client, 2);
+	client_check_session(client, 2);
 }
 
 /* The same in the middle of a packet: a megabyte is stuck in the library when
@@ -411,7 +361,7 @@ static void test_half_a_packet(void **state)
 	else
 		assert_int_equal(last.error, ZKFS_E_OK);
 	assert_true(check_data(client, "/hp", "end") >= n_ok + 1);
-	assert_same_session(client, 2);
+	client_check_session(client, 2);
 	ask_fini(&last);
 	free(data);
 }
@@ -438,256 +388,13 @@ static void test_failed_ping(void **state)
 	server_continue(&server);
 	client_wait_connected(&client, SOON_MS);
 	client_barrier(&client);
-	assert_same_session(&client, 2);
+	client_check_session(&client, 2);
 	client_close(&client, 1000);
 }
 
-/*
- * Expiry.
- */
-
-static void ignore_event(zhandle_t *zh, int type, int state, const char *path,
-			 void *ctx)
-{
-	(void)zh;
-	(void)type;
-	(void)state;
-	(void)path;
-	(void)ctx;
-}
-
-static void ignore_log(const char *message)
-{
-	(void)message;
-}
-
-/* Turns a bare handle of the library until it is connected. */
-static void bare_connect(zhandle_t *zh)
-{
-	int64_t end = zkfs_clock_ms() + SOON_MS;
-
-	while (zoo_state(zh) != ZOO_CONNECTED_STATE) {
-		struct pollfd pfd = {.fd = -1};
-		struct timeval tv;
-		int events;
-
-		assert_true(zkfs_clock_ms() < end && zoo_state(zh) >= 0);
-		(void)zookeeper_interest(zh, &pfd.fd, &events, &tv);
-		pfd.events = (short)((events & ZOOKEEPER_READ ? POLLIN : 0) |
-				     (events & ZOOKEEPER_WRITE ? POLLOUT : 0));
-		(void)poll(&pfd, 1,
-			   (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000));
-		(void)zookeeper_process(
-			zh,
-			(pfd.revents & POLLIN ? ZOOKEEPER_READ : 0) |
-				(pfd.revents & POLLOUT ? ZOOKEEPER_WRITE : 0));
-	}
-}
-
-/* Takes the session over with its id and password, and closes it. */
-static void end_session_of(const struct client *client)
-{
-	clientid_t id;
-	zhandle_t *zh;
-
-	assert_int_equal(
-		zkfs_session_secret(client->zk, &id.client_id, id.passwd), 0);
-	zh = zookeeper_init2(server.address, ignore_event, TIMEOUT_MS, &id,
-			     NULL, ZOO_NO_LOG_CLIENTENV, ignore_log);
-	assert_non_null(zh);
-	bare_connect(zh);
-	assert_int_equal(zookeeper_close(zh), ZOK);
-}
-
-static bool is_second_session(void *ctx)
-{
-	const struct client *client = ctx;
-
-	return zkfs_zk_connected(client->zk) &&
-	       zkfs_zk_generation(client->zk) == 2;
-}
-
-static void test_expiry(void **state)
-{
-	struct client *client = *state;
-	int64_t id = zkfs_zk_session_id(client->zk);
-	struct look look = look_for(client);
-	struct ask get = ask_for(client, ZKFS_ZK_GET, "/xp");
-
-	make(client, "/xp", "data", 0);
-	make(client, "/xp/eph", "", ZKFS_ZK_EPHEMERAL);
-	get.req.watch = &look.watch;
-	assert_int_equal(ask_run(&get), ZKFS_E_OK);
-	ask_fini(&get);
-	end_session_of(client);
-	client_wait(client, is_second_session, client, SOON_MS);
-	assert_int_equal(look.n_fired, 1);
-	assert_int_equal(look.event, ZKFS_ZK_UNWATCHED);
-	assert_true(zkfs_zk_session_id(client->zk) != id);
-	assert_int_equal(client->n_connects, 2);
-	assert_int_equal(client->n_losses, 1);
-	assert_false(exists(client, "/xp/eph"));
-	assert_int_equal(check_data(client, "/xp", "data"), 0);
-	/* What is bound to the old one is told so; to the new one, done. */
-	get.req.watch = NULL;
-	get.req.generation = 1;
-	assert_int_equal(ask_run(&get), ZKFS_E_EXPIRED);
-	get.req.generation = 2;
-	assert_int_equal(ask_run(&get), ZKFS_E_OK);
-	ask_fini(&get);
-}
-
-/* In flight, and queued, when the session ends. */
-static void test_requests_across_expiry(void **state)
-{
-	enum {
-		READ,
-		CHANGE,
-		_N_KINDS
-	};
-	struct client *client = *state;
-	/* [bound or not][kind] */
-	struct ask sent[2][_N_KINDS], queued[2][_N_KINDS];
-
-	make(client, "/rx", "", 0);
-	server_stop(&server);
-	for (unsigned bound = 0; bound < 2; bound++) {
-		sent[bound][READ] = ask_for(client, ZKFS_ZK_GET, "/rx");
-		sent[bound][CHANGE] =
-			ask_set(client, "/rx", "sent", 4, ZKFS_ZK_ANY_VERSION);
-		queued[bound][READ] = ask_for(client, ZKFS_ZK_GET, "/rx");
-		queued[bound][CHANGE] = ask_set(client, "/rx", "queued", 6,
-						ZKFS_ZK_ANY_VERSION);
-		for (int kind = 0; kind < _N_KINDS; kind++) {
-			sent[bound][kind].req.generation = bound;
-			queued[bound][kind].req.generation = bound;
-			ask_submit(&sent[bound][kind]);
-		}
-	}
-	client_turn(client, 0);
-	assert_int_equal(shutdown(client_fd(client), SHUT_RDWR), 0);
-	while (client->n_losses == 0)
-		client_turn(client, SOON_MS);
-	for (unsigned bound = 0; bound < 2; bound++)
-		for (int kind = 0; kind < _N_KINDS; kind++)
-			ask_submit(&queued[bound][kind]);
-	server_continue(&server);
-	end_session_of(client);
-	client_wait(client, is_second_session, client, SOON_MS);
-	for (unsigned bound = 0; bound < 2; bound++) {
-		enum zkfs_error want = bound ? ZKFS_E_EXPIRED : ZKFS_E_OK;
-
-		ask_wait_all(sent[bound], _N_KINDS, SOON_MS);
-		ask_wait_all(queued[bound], _N_KINDS, SOON_MS);
-		assert_int_equal(sent[bound][READ].error, want);
-		assert_int_equal(sent[bound][CHANGE].error, ZKFS_E_LOST);
-		assert_int_equal(queued[bound][READ].error, want);
-		assert_int_equal(queued[bound][CHANGE].error, want);
-		for (int kind = 0; kind < _N_KINDS; kind++) {
-			ask_fini(&sent[bound][kind]);
-			ask_fini(&queued[bound][kind]);
-		}
-	}
-	(void)check_data(client, "/rx", "queued");
-}
-
-static void unlisten_myself(struct zkfs_zk_listener *listener);
-
-struct once {
-	struct zkfs_zk_listener listener;
-	struct client *client;
-	struct once *other;
-	unsigned n;
-};
-
-static void unlisten_myself(struct zkfs_zk_listener *listener)
-{
-	struct once *once = zkfs_container_of(listener, struct once, listener);
-
-	once->n++;
-	zkfs_zk_unlisten(once->client->zk, listener);
-	if (once->other)
-		zkfs_zk_unlisten(once->client->zk, &once->other->listener);
-}
-
-static void test_listeners_may_leave(void **state)
-{
-	struct client *client = *state;
-	struct once second = {.listener.changed = unlisten_myself,
-			      .client = client};
-	struct once first = {.listener.changed = unlisten_myself,
-			     .client = client,
-			     .other = &second};
-
-	zkfs_zk_listen(client->zk, &first.listener);
-	zkfs_zk_listen(client->zk, &second.listener);
-	assert_int_equal(shutdown(client_fd(client), SHUT_RDWR), 0);
-	while (client->n_connects < 2)
-		client_turn(client, SOON_MS);
-	assert_int_equal(first.n, 1);
-	assert_int_equal(second.n, 0);
-	assert_same_session(client, 2);
-}
-
-/*
- * Credentials.
- */
-
-static void test_good_credentials(void **state)
-{
-	struct zkfs_auth_entry entries[] = {
-		{(char *)(uintptr_t) "digest", (char *)(uintptr_t) "a:b", 3},
-		{(char *)(uintptr_t) "digest", (char *)(uintptr_t) "c:d", 3},
-	};
-	struct zkfs_auth auth = {.entries = entries, .n_entries = 2};
-	struct client client;
-
-	(void)state;
-	client_open_auth(&client, server.address, TIMEOUT_MS, &auth);
-	client_wait_connected(&client, SOON_MS);
-	client_barrier(&client);
-	assert_int_equal(shutdown(client_fd(&client), SHUT_RDWR), 0);
-	while (client.n_connects < 2)
-		client_turn(&client, SOON_MS);
-	client_barrier(&client);
-	assert_same_session(&client, 2);
-	client_close(&client, 1000);
-}
-
-static bool is_refused(void *ctx)
-{
-	const struct client *client = ctx;
-
-	return strcmp(zkfs_session_state(client->zk), "refused") == 0;
-}
-
-static void test_refused_credentials(void **state)
-{
-	struct zkfs_auth_entry entry = {(char *)(uintptr_t) "no-such-scheme",
-					(char *)(uintptr_t) "x", 1};
-	struct zkfs_auth auth = {.entries = &entry, .n_entries = 1};
-	struct client client;
-	struct ask asks[3];
-
-	(void)state;
-	client_open_auth(&client, server.address, TIMEOUT_MS, &auth);
-	asks[0] = ask_for(&client, ZKFS_ZK_GET, "/");
-	asks[1] = ask_set(&client, "/refused", "x", 1, ZKFS_ZK_ANY_VERSION);
-	asks[2] = ask_for(&client, ZKFS_ZK_SYNC, "/");
-	ask_submit(&asks[0]);
-	ask_submit(&asks[1]);
-	client_wait(&client, is_refused, &client, SOON_MS);
-	ask_submit(&asks[2]);
-	ask_wait_all(asks, 3, SOON_MS);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(asks[i].error, ZKFS_E_AUTHFAILED);
-		ask_fini(&asks[i]);
-	}
-	assert_false(zkfs_zk_connected(client.zk));
-	client_close(&client, 1000);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_connect,                 \
+					fixture_disconnect)
 
 int main(void)
 {
@@ -703,12 +410,8 @@ int main(void)
 		TEST(test_failed_send),
 		TEST(test_half_a_packet),
 		cmocka_unit_test(test_failed_ping),
-		TEST(test_expiry),
-		TEST(test_requests_across_expiry),
-		TEST(test_listeners_may_leave),
-		cmocka_unit_test(test_good_credentials),
-		cmocka_unit_test(test_refused_credentials),
 	};
 
-	return cmocka_run_group_tests(tests, setup_server, teardown_server);
+	return cmocka_run_group_tests(tests, fixture_start_server,
+				      fixture_stop_server);
 }

@@ -12,57 +12,16 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "fs/base/log.h"
+#include "fault.h"
+#include "fixture.h"
 #include "fs/base/util.h"
-#include "server.h"
-
-#define TIMEOUT_MS 10000
-
-static struct server server;
-
-static int setup_server(void **state)
-{
-	(void)state;
-	zkfs_log_set_level(ZKFS_LOG_ERROR);
-	server_make(&server);
-	return 0;
-}
-
-static int teardown_server(void **state)
-{
-	(void)state;
-	server_destroy(&server);
-	return 0;
-}
-
-static int setup(void **state)
-{
-	struct client *client = calloc(1, sizeof(*client));
-
-	client_connect(client, server.address, "", TIMEOUT_MS);
-	*state = client;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct client *client = *state;
-
-	/* Nothing here may cost the connection. */
-	assert_int_equal(client->n_losses, 0);
-	assert_int_equal(zkfs_zk_generation(client->zk), 1);
-	client_close(client, 1000);
-	free(client);
-	return 0;
-}
 
 static void test_session_facts(void **state)
 {
 	struct client *client = *state;
 
 	assert_true(zkfs_zk_connected(client->zk));
-	assert_int_equal(zkfs_zk_timeout_ms(client->zk), TIMEOUT_MS);
+	assert_int_equal(zkfs_zk_timeout_ms(client->zk), FIXTURE_TIMEOUT_MS);
 	assert_true(zkfs_zk_session_id(client->zk) != 0);
 	assert_string_equal(zkfs_session_state(client->zk), "connected");
 	assert_int_equal(client->n_connects, 1);
@@ -358,14 +317,20 @@ static void test_invalid_multis(void **state)
 	name[ZKFS_ZK_NAME_MAX] = 'n';
 	name[ZKFS_ZK_NAME_MAX + 1] = '\0';
 	assert_int_equal(ask_run(&ask), ZKFS_E_BADARGUMENTS);
+	ask_fini(&ask);
 	name[ZKFS_ZK_NAME_MAX - 10] = '\0';
-	op.flags = ZKFS_ZK_SEQUENCE;
+	op = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
+				 .path = name,
+				 .flags = ZKFS_ZK_SEQUENCE};
+	ask = ask_multi(client, &op, 1);
 	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
 	assert_int_equal(strlen(op.name), ZKFS_ZK_NAME_MAX - 1);
+	ask_fini(&ask);
 	/* Containers and what else the flags might mean: the server's answer
 	 * to such a create in a multi makes the library abort. */
-	op.flags = 4;
-	op.path = "/container";
+	op = (struct zkfs_zk_op){
+		.kind = ZKFS_ZK_OP_CREATE, .path = "/container", .flags = 4};
+	ask = ask_multi(client, &op, 1);
 	assert_int_equal(ask_run(&ask), ZKFS_E_BADARGUMENTS);
 	ask_fini(&ask);
 }
@@ -465,7 +430,7 @@ static void test_chroot(void **state)
 
 	make(client, "/cr", "", 0);
 	make(client, "/cr/oot", "top", 0);
-	client_connect(&inner, server.address, "/cr/oot", TIMEOUT_MS);
+	client_connect(&inner, server.address, "/cr/oot", FIXTURE_TIMEOUT_MS);
 	assert_int_equal(check_data(&inner, "/", "top"), 0);
 	ask = ask_multi(&inner, &op, 1);
 	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
@@ -502,205 +467,63 @@ static void test_chroot(void **state)
 	client_close(&inner, 1000);
 }
 
-/* Its memory is the caller's at once: here it is freed. */
-static void test_cancel_queued(void **state)
+/* The n-th allocation fails: that request is told, or goes without its watch;
+ * the session does not mind. */
+static void test_no_memory(void **state)
 {
 	struct client *client = *state;
-	struct ask *ask = malloc(sizeof(*ask));
+	unsigned n, n_refused = 0, n_unwatched = 0;
+	bool failed = true;
 
-	make(client, "/cq", "", 0);
-	*ask = ask_set(client, "/cq", "x", 1, ZKFS_ZK_ANY_VERSION);
-	zkfs_zk_cancel(client->zk, &ask->req); /* not under way: harmless */
-	ask_submit(ask);
-	zkfs_zk_cancel(client->zk, &ask->req);
-	zkfs_zk_cancel(client->zk, &ask->req);
-	free(ask);
-	client_barrier(client);
-	assert_int_equal(check_data(client, "/cq", ""), 0);
-}
+	make(client, "/nm", "", 0);
+	for (n = 1; failed; n++) {
+		struct zkfs_zk_op op = {
+			.kind = ZKFS_ZK_OP_CHECK, .path = "/nm", .version = -1};
+		struct look look = look_for(client);
+		struct ask asks[3] = {
+			ask_multi(client, &op, 1),
+			ask_for(client, ZKFS_ZK_GET, "/nm"),
+			ask_set(client, "/nm", "x", 1, ZKFS_ZK_ANY_VERSION),
+		};
 
-static void test_cancel_sent(void **state)
-{
-	struct client *client = *state;
-	struct zkfs_zk_op *ops = calloc(2, sizeof(*ops));
-	struct ask *multi = malloc(sizeof(*multi));
-	struct ask *get = malloc(sizeof(*get));
-	struct look *look = malloc(sizeof(*look));
-
-	make(client, "/cs", "", 0);
-	ops[0] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_SET,
-				     .path = "/cs",
-				     .data = "x",
-				     .len = 1,
-				     .version = -1};
-	ops[1] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
-				     .path = "/cs/"
-					     "created"};
-	*multi = ask_multi(client, ops, 2);
-	*get = ask_for(client, ZKFS_ZK_GET, "/cs");
-	*look = look_for(client);
-	get->req.watch = &look->watch;
-	server_stop(&server);
-	ask_submit(multi);
-	ask_submit(get);
-	client_turn(client, 0);
-	zkfs_zk_cancel(client->zk, &multi->req);
-	zkfs_zk_cancel(client->zk, &get->req);
-	free(ops);
-	free(multi);
-	free(get);
-	free(look);
-	server_continue(&server);
-	/* It was sent, and is done; its watch has nobody to call. */
-	assert_int_equal(check_data(client, "/cs", "x"), 1);
-	assert_true(exists(client, "/cs/created"));
-	set(client, "/cs", "y");
-}
-
-static void test_cancel_decided(void **state)
-{
-	struct client *client = *state;
-	struct ask *ask = malloc(sizeof(*ask));
-
-	*ask = ask_for(client, ZKFS_ZK_GET, "not a path");
-	ask_submit(ask);
-	zkfs_zk_cancel(client->zk, &ask->req);
-	free(ask);
-	client_barrier(client);
-}
-
-static void cancel_the_other(struct ask *ask)
-{
-	struct ask *other = ask->hook_ctx;
-
-	zkfs_zk_cancel(ask->client->zk, &other->req);
-	ask_fini(other);
-	free(other);
-}
-
-/* One that is sent, one that is queued, one that is decided. */
-static void test_cancel_in_done(void **state)
-{
-	struct client *client = *state;
-	struct ask *others[3], asks[3];
-
-	for (int i = 0; i < 3; i++) {
-		asks[i] = ask_for(client, ZKFS_ZK_EXISTS, i < 2 ? "/" : "x");
-		others[i] = malloc(sizeof(struct ask));
-		*others[i] = ask_for(client, ZKFS_ZK_GET, i < 2 ? "/" : "y");
-		asks[i].hook = cancel_the_other;
-		asks[i].hook_ctx = others[i];
+		asks[1].req.watch = &look.watch;
+		for (int i = 0; i < 3; i++)
+			ask_submit(&asks[i]);
+		fault_arm(n);
+		zkfs_session_dispatch(client->zk, 0); /* sends */
+		failed = fault_disarm();
+		ask_wait_all(asks, 3, SOON_MS);
+		for (int i = 0; i < 3; i++) {
+			if (asks[i].error == ZKFS_E_NOMEM)
+				n_refused++;
+			else
+				assert_int_equal(asks[i].error, ZKFS_E_OK);
+			ask_fini(&asks[i]);
+		}
+		n_unwatched += asks[1].error == ZKFS_E_OK && look.n_fired == 0;
+		zkfs_zk_unwatch(client->zk, &look.watch);
 	}
-	ask_submit(&asks[0]);
-	ask_submit(others[0]);
-	ask_submit(&asks[1]);
-	ask_submit(&asks[2]);
-	ask_submit(others[2]);
-	client_turn(client, 0);
-	ask_submit(others[1]); /* is not sent before the reply to asks[1] */
-	ask_wait_all(asks, 3, SOON_MS);
-	for (int i = 0; i < 3; i++)
-		ask_fini(&asks[i]);
-	client_barrier(client);
+	assert_int_equal(n_refused, 3);
+	assert_true(n_unwatched >= 1);
 }
 
-static void submit_again(struct ask *ask)
-{
-	if (ask->n_done < 100)
-		ask_submit(ask);
-}
-
-static void free_myself(struct ask *ask)
-{
-	unsigned *n = ask->hook_ctx;
-
-	(*n)++;
-	ask_fini(ask);
-	free(ask);
-}
-
-static void test_done_may_submit_and_free(void **state)
-{
-	struct client *client = *state;
-	struct ask ask = ask_for(client, ZKFS_ZK_EXISTS, "/");
-	struct ask *own = malloc(sizeof(*own));
-	unsigned n = 0;
-
-	ask.hook = submit_again;
-	ask_submit(&ask);
-	*own = ask_for(client, ZKFS_ZK_GET, "/");
-	own->hook = free_myself;
-	own->hook_ctx = &n;
-	ask_submit(own);
-	ask_wait(&ask);
-	assert_int_equal(ask.n_done, 100);
-	assert_int_equal(n, 1);
-	ask_fini(&ask);
-}
-
-static void test_bound_to_no_such_session(void **state)
-{
-	struct client *client = *state;
-	struct ask ask = ask_for(client, ZKFS_ZK_GET, "/");
-
-	ask.req.generation = 1;
-	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
-	ask.req.generation = 2;
-	assert_int_equal(ask_run(&ask), ZKFS_E_EXPIRED);
-	ask_fini(&ask);
-}
-
-/* A close that drains sends what was queued, and the ephemerals go at once,
- * not when the session would time out. */
-static void test_close_drains(void **state)
-{
-	struct client *client = *state, other;
-	struct ask asks[600], get;
-
-	make(client, "/cd", "", 0);
-	client_connect(&other, server.address, "", TIMEOUT_MS);
-	make(&other, "/cd/eph", "", ZKFS_ZK_EPHEMERAL);
-	for (int i = 0; i < 600; i++) {
-		asks[i] = ask_set(&other, "/cd", "z", 1, i);
-		ask_submit(&asks[i]);
-	}
-	get = ask_for(&other, ZKFS_ZK_GET, "/cd");
-	ask_submit(&get);
-	client_close(&other, 5000);
-	for (int i = 0; i < 600; i++)
-		assert_int_equal(asks[i].n_done, 0);
-	assert_int_equal(get.n_done, 0);
-	assert_int_equal(check_data(client, "/cd", "z"), 600);
-	assert_false(exists(client, "/cd/eph"));
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_connect,                 \
+					fixture_still_connected)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_session_facts),
-		TEST(test_set_and_get),
-		TEST(test_exists),
-		TEST(test_children),
-		TEST(test_delete),
-		TEST(test_sync),
-		TEST(test_multi),
-		TEST(test_failed_multi),
-		TEST(test_order),
-		TEST(test_invalid_paths),
-		TEST(test_invalid_multis),
-		TEST(test_sizes),
-		TEST(test_large_listing),
-		TEST(test_chroot),
-		TEST(test_cancel_queued),
-		TEST(test_cancel_sent),
-		TEST(test_cancel_decided),
-		TEST(test_cancel_in_done),
-		TEST(test_done_may_submit_and_free),
-		TEST(test_bound_to_no_such_session),
-		TEST(test_close_drains),
+		TEST(test_session_facts),  TEST(test_set_and_get),
+		TEST(test_exists),	   TEST(test_children),
+		TEST(test_delete),	   TEST(test_sync),
+		TEST(test_multi),	   TEST(test_failed_multi),
+		TEST(test_order),	   TEST(test_invalid_paths),
+		TEST(test_invalid_multis), TEST(test_sizes),
+		TEST(test_large_listing),  TEST(test_chroot),
+		TEST(test_no_memory),
 	};
 
-	return cmocka_run_group_tests(tests, setup_server, teardown_server);
+	return cmocka_run_group_tests(tests, fixture_start_server,
+				      fixture_stop_server);
 }

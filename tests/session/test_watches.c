@@ -13,49 +13,9 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "fs/base/log.h"
+#include "fixture.h"
 #include "fs/base/util.h"
 #include "fs/zk/private.h"
-#include "server.h"
-
-#define TIMEOUT_MS 10000
-
-static struct server server;
-
-static int setup_server(void **state)
-{
-	(void)state;
-	zkfs_log_set_level(ZKFS_LOG_ERROR);
-	server_make(&server);
-	return 0;
-}
-
-static int teardown_server(void **state)
-{
-	(void)state;
-	server_destroy(&server);
-	return 0;
-}
-
-static int setup(void **state)
-{
-	struct client *client = calloc(1, sizeof(*client));
-
-	client_connect(client, server.address, "", TIMEOUT_MS);
-	*state = client;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct client *client = *state;
-
-	assert_int_equal(zkfs_zk_generation(client->zk), 1);
-	client_close(client, 1000);
-	free(client);
-	return 0;
-}
 
 /* Runs a request that carries the watch; returns its error. */
 static enum zkfs_error watch(struct client *client, enum zkfs_zk_kind kind,
@@ -191,10 +151,10 @@ static void test_own_changes(void **state)
 static void test_event_before_the_new_data(void **state)
 {
 	struct client *client = *state, other;
-	struct look look = look_for(client);
+	struct look look;
 	struct ask ask;
 
-	client_connect(&other, server.address, "", TIMEOUT_MS);
+	client_connect(&other, server.address, "", FIXTURE_TIMEOUT_MS);
 	make(client, "/bd", "0", 0);
 	for (int i = 1; i <= 50; i++) {
 		char text[16];
@@ -323,8 +283,9 @@ static void test_rearm_in_fired(void **state)
 	make(client, "/rf", "", 0);
 	look.hook = watch_again;
 	look.hook_ctx = &ask;
-	ask.req.watch = &look.watch;
-	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
+	watch_again(&look);
+	ask_wait(&ask);
+	assert_int_equal(ask.error, ZKFS_E_OK);
 	for (int i = 0; i < 100; i++)
 		set(client, "/rf", "x");
 	client_barrier(client);
@@ -475,13 +436,13 @@ static void test_idle_make_room(void **state)
 	many_watch(&first);
 	assert_int_equal(many_live(&first), 18000);
 	many_unwatch(&first);
-	for (int i = 0; i < 100; i++)
-		client_barrier(client); /* the idle are removed meanwhile */
-	assert_true(client->zk->watches.n_idle <= ZKFS_WATCH_IDLE_MAX);
-	assert_true(server_watches(&server) <= ZKFS_WATCH_IDLE_MAX);
 	many_watch(&second);
 	assert_true(many_live(&second) > 17000);
 	many_unwatch(&second);
+	while (client->zk->watches.n_idle > ZKFS_WATCH_IDLE_MAX)
+		client_barrier(client);
+	client_barrier(client);
+	assert_int_equal(server_watches(&server), ZKFS_WATCH_IDLE_MAX);
 	set(client, first.paths[17999], "x");
 	set(client, second.paths[0], "x");
 	assert_int_equal(many_fired(&first, ZKFS_ZK_CHANGED), 0);
@@ -522,7 +483,7 @@ static void test_close(void **state)
 	struct client *client = *state, other;
 	struct look look;
 
-	client_connect(&other, server.address, "", TIMEOUT_MS);
+	client_connect(&other, server.address, "", FIXTURE_TIMEOUT_MS);
 	look = look_for(&other);
 	make(client, "/cl", "", 0);
 	(void)watch(&other, ZKFS_ZK_GET, "/cl", &look);
@@ -531,7 +492,9 @@ static void test_close(void **state)
 	assert_int_equal(look.n_fired, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_connect,                 \
+					fixture_disconnect)
 
 int main(void)
 {
@@ -552,5 +515,6 @@ int main(void)
 		TEST(test_close),
 	};
 
-	return cmocka_run_group_tests(tests, setup_server, teardown_server);
+	return cmocka_run_group_tests(tests, fixture_start_server,
+				      fixture_stop_server);
 }

@@ -1,0 +1,224 @@
+/* send: see send.h. */
+#include "fs/zk/send.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/base/util.h"
+#include "fs/zk/call.h"
+#include "fs/zk/completion.h"
+#include "fs/zk/private.h"
+#include "fs/zk/retry.h"
+#include "fs/zk/size.h"
+
+/* Empty data, not null: the library sends null for a NULL pointer. */
+static const char *bytes(const void *data)
+{
+	return data ? data : "";
+}
+
+static void fill_op(const struct zkfs_zk_op *op, struct Stat *stat, char *name,
+		    size_t name_len, zoo_op_t *zop)
+{
+	switch (op->kind) {
+	case ZKFS_ZK_OP_CREATE:
+		zoo_create_op_init(zop, op->path, bytes(op->data), (int)op->len,
+				   &ZOO_OPEN_ACL_UNSAFE, op->flags, name,
+				   (int)name_len);
+		break;
+	case ZKFS_ZK_OP_SET:
+		zoo_set_op_init(zop, op->path, bytes(op->data), (int)op->len,
+				op->version, stat);
+		break;
+	case ZKFS_ZK_OP_DELETE:
+		zoo_delete_op_init(zop, op->path, op->version);
+		break;
+	case ZKFS_ZK_OP_CHECK:
+		zoo_check_op_init(zop, op->path, op->version);
+		break;
+	}
+}
+
+/* Room for the created path; the sequence number may gain a sign. */
+static size_t name_room(const struct zkfs_zk_op *op)
+{
+	return op->kind == ZKFS_ZK_OP_CREATE
+		       ? strlen(op->path) + ZKFS_CALL_DIGITS + 2
+		       : 0;
+}
+
+/* What send_multi() puts behind the record, in one allocation with it. */
+static size_t multi_room(const struct zkfs_zk_req *req)
+{
+	size_t room = req->n_ops * (sizeof(zoo_op_t) + sizeof(struct Stat) +
+				    sizeof(zoo_op_result_t));
+
+	for (size_t i = 0; i < req->n_ops; i++)
+		room += name_room(&req->ops[i]);
+	return room;
+}
+
+static int send_multi(zhandle_t *zh, struct zkfs_call *call,
+		      const struct zkfs_zk_req *req)
+{
+	zoo_op_t *zops = (zoo_op_t *)(call + 1);
+	char *names;
+
+	call->stats = (struct Stat *)(zops + req->n_ops);
+	call->results = (zoo_op_result_t *)(call->stats + req->n_ops);
+	names = (char *)(call->results + req->n_ops);
+	for (size_t i = 0; i < req->n_ops; i++) {
+		size_t room = name_room(&req->ops[i]);
+
+		fill_op(&req->ops[i], &call->stats[i], names, room, &zops[i]);
+		names += room;
+	}
+	return zoo_amulti(zh, (int)req->n_ops, zops, call->results,
+			  zkfs_completion_multi, call);
+}
+
+static int send_one(zhandle_t *zh, struct zkfs_call *call,
+		    const struct zkfs_zk_req *req)
+{
+	watcher_fn watcher = call->half ? zkfs_completion_watcher : NULL;
+	void *ctx = call->zk;
+
+	switch (req->kind) {
+	case ZKFS_ZK_EXISTS:
+		return zoo_awexists(zh, req->path, watcher, ctx,
+				    zkfs_completion_stat, call);
+	case ZKFS_ZK_GET:
+		return zoo_awget(zh, req->path, watcher, ctx,
+				 zkfs_completion_data, call);
+	case ZKFS_ZK_CHILDREN:
+		return zoo_awget_children2(zh, req->path, watcher, ctx,
+					   zkfs_completion_children, call);
+	case ZKFS_ZK_SET:
+		return zoo_aset(zh, req->path, bytes(req->data), (int)req->len,
+				req->version, zkfs_completion_stat, call);
+	case ZKFS_ZK_DELETE:
+		return zoo_adelete(zh, req->path, req->version,
+				   zkfs_completion_void, call);
+	case ZKFS_ZK_MULTI:
+		return send_multi(zh, call, req);
+	case ZKFS_ZK_SYNC:
+		return zoo_async(zh, req->path, zkfs_completion_string, call);
+	case _ZKFS_ZK_KIND_N:
+		break;
+	}
+	return ZBADARGUMENTS;
+}
+
+/* The library refused a request at the door. */
+static void refused(struct zkfs_zk *zk, struct zkfs_call *call, int rc)
+{
+	struct zkfs_zk_req *req = call->req;
+	enum zkfs_error error;
+	enum zkfs_retry retry =
+		zkfs_retry_decide(call->kind, rc, false, &error);
+
+	if (rc == ZSYSTEMERROR || rc == ZMARSHALLINGERROR) {
+		/* Out of memory, and who knows how far it came: perhaps the
+		 * completion is registered. Leave the record on the books, and
+		 * give the connection up, so that what is registered is called;
+		 * the rest goes with the handle. */
+		zkfs_call_detach(req);
+		zk->cut = true;
+	} else {
+		zkfs_call_end(call, false);
+		free(call);
+	}
+	if (retry == ZKFS_RETRY_AGAIN)
+		zkfs_outbox_again(&zk->outbox, req);
+	else
+		zkfs_outbox_decide(&zk->outbox, req, error);
+}
+
+static void hand_over(struct zkfs_zk *zk, struct zkfs_zk_req *req)
+{
+	size_t extra = req->kind == ZKFS_ZK_MULTI ? multi_room(req) : 0;
+	size_t size = zkfs_size_request(req, zk->chroot_len);
+	struct zkfs_call *call = zkfs_call_new(zk, req->kind, size, extra);
+	int rc;
+
+	zkfs_outbox_take(&zk->outbox, req);
+	if (!call) {
+		zkfs_outbox_decide(&zk->outbox, req, ZKFS_E_NOMEM);
+		return;
+	}
+	call->req = req;
+	req->call = call;
+	if (req->watch)
+		call->half = zkfs_watch_reserve(&zk->watches, req->path,
+						req->kind == ZKFS_ZK_CHILDREN
+							? ZKFS_WATCH_CHILD
+							: ZKFS_WATCH_DATA);
+	rc = send_one(zk->zh, call, req);
+	if (rc != ZOK)
+		refused(zk, call, rc);
+}
+
+/* One idle watch less, if there are too many. */
+static bool send_removal(struct zkfs_zk *zk)
+{
+	struct zkfs_watch_half *half = zkfs_watch_victim(&zk->watches);
+	/* The library declares a pointer to a function pointer, and takes the
+	 * function itself (zookeeper.c, aremove_watches()). */
+	union {
+		void_completion_t function;
+		void_completion_t *declared;
+	} completion = {.function = zkfs_completion_removed};
+	struct zkfs_call *call;
+	int rc;
+
+	if (!half)
+		return false;
+	call = zkfs_call_new(zk, ZKFS_ZK_SYNC, strlen(zkfs_watch_path(half)),
+			     0);
+	if (!call) {
+		zkfs_watch_removed(&zk->watches, half, false);
+		return false;
+	}
+	call->half = half;
+	rc = zoo_aremove_all_watches(zk->zh, zkfs_watch_path(half),
+				     half->kind == ZKFS_WATCH_CHILD
+					     ? ZWATCHTYPE_CHILD
+					     : ZWATCHTYPE_DATA,
+				     0, completion.declared, call);
+	if (rc == ZSYSTEMERROR || rc == ZMARSHALLINGERROR)
+		zk->cut = true; /* as in refused() */
+	else if (rc != ZOK)
+		zkfs_completion_removed(rc, call);
+	return rc == ZOK;
+}
+
+static bool has_room(const struct zkfs_zk *zk)
+{
+	return zkfs_session_usable(zk) && zk->n_calls < ZKFS_CALLS_MAX &&
+	       zk->calls_bytes < ZKFS_CALLS_BYTES_MAX;
+}
+
+bool zkfs_send_ready(const struct zkfs_zk *zk)
+{
+	return has_room(zk) && zkfs_outbox_first(&zk->outbox);
+}
+
+void zkfs_send_pump(struct zkfs_zk *zk)
+{
+	while (has_room(zk)) {
+		struct zkfs_zk_req *req = zkfs_outbox_first(&zk->outbox);
+		bool removed = send_removal(zk);
+
+		/* In turns, so that neither starves under load. */
+		if (req && zkfs_session_usable(zk))
+			hand_over(zk, req);
+		else if (!removed)
+			break;
+		/* A failed send closes the socket and tells nobody
+		 * (zookeeper.c, nonblocking_send()). */
+		if (zoo_state(zk->zh) != ZOO_CONNECTED_STATE) {
+			zk->torn = true;
+			zk->interest_ms = 0;
+		}
+	}
+}
