@@ -248,6 +248,7 @@ same(os.listdir(A[0]), ["ok"])' "$A"
 	is "$(cat "$A/$fits")" fits
 	is "$(find "$A" -type f -printf '%f\n' | sort)" \
 		"$(printf '%s\n' "$fits" other)"
+	fails "File name too long" cat "$A/$long"
 	fails "File name too long" mkdir "$A/$long"
 	rm "$A/$fits"
 	is "$(zk ls / | sort)" "$(printf '%s\n' "$long" other)"
