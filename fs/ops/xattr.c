@@ -1,7 +1,10 @@
 /*
  * xattr: see xattr.h. Names that are not ours are answered at once, from
  * nothing: the kernel and `ls -l` ask for security.* and system.* all the time.
- * (ENOSYS would switch all extended attributes off for the whole mount.)
+ * Those get EOPNOTSUPP, upon which `ls -l` asks for one file and not for each
+ * (coreutils, getfilecon_cache() and file_has_acl_cache()); the kernel takes it
+ * for "none" (get_vfs_caps_from_disk()). ENOSYS would switch all extended
+ * attributes off for the whole mount.
  */
 #include "fs/ops/xattr.h"
 
@@ -13,6 +16,9 @@
 #include "fs/core/xattrs.h"
 #include "fs/ops/reply.h"
 
+/* Name spaces of which there is nothing on any znode. */
+static const char *const foreign[] = {"security.", "system."};
+
 /* Longest value: a path, which fits a request. */
 #define VALUE_MAX (64 * 1024)
 
@@ -21,6 +27,14 @@ struct xattr_op {
 	char *attribute;
 	size_t size; /* 0: the length is asked for */
 };
+
+static bool is_foreign(const char *name)
+{
+	for (size_t i = 0; i < ZKFS_ARRAY_SIZE(foreign); i++)
+		if (strncmp(name, foreign[i], strlen(foreign[i])) == 0)
+			return true;
+	return false;
+}
 
 static void xattr_fini(struct zkfs_op *op)
 {
@@ -71,7 +85,8 @@ void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 	struct xattr_op *xattr;
 
 	if (!zkfs_xattrs_known(name)) {
-		zkfs_reply_now(req, "GETXATTR", -ENODATA);
+		zkfs_reply_now(req, "GETXATTR",
+			       is_foreign(name) ? -EOPNOTSUPP : -ENODATA);
 		return;
 	}
 	xattr = zkfs_op_new(req, "GETXATTR", ino, sizeof(*xattr));
