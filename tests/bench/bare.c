@@ -129,8 +129,10 @@ static void turn(struct bench *bench)
 	if (rc != ZOK)
 		errx(1, "zookeeper_interest: %s", zerror(rc));
 	pfd = (struct pollfd){.fd = fd};
-	pfd.events = (short)((interest & ZOOKEEPER_READ ? POLLIN : 0) |
-			     (interest & ZOOKEEPER_WRITE ? POLLOUT : 0));
+	if (interest & ZOOKEEPER_READ)
+		pfd.events |= POLLIN;
+	if (interest & ZOOKEEPER_WRITE)
+		pfd.events |= POLLOUT;
 	if (poll(&pfd, 1, timeout_of(&tv)) < 0)
 		err(1, "poll");
 	if (pfd.revents & (POLLIN | POLLERR | POLLHUP))

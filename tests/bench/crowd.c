@@ -65,6 +65,7 @@ wait_for_lock(const struct crowd *crowd, size_t i, pid_t parent)
 {
 	unsigned char result = 0;
 	char byte;
+	int fd;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)close(crowd->start[1]);
@@ -72,7 +73,8 @@ wait_for_lock(const struct crowd *crowd, size_t i, pid_t parent)
 	if (getppid() != parent)
 		_exit(1);
 	(void)read(crowd->start[0], &byte, 1);
-	if (take(crowd, i, "waiter") < 0)
+	fd = take(crowd, i, "waiter");
+	if (fd < 0)
 		result = (unsigned char)errno;
 	(void)write(crowd->results[1], &result, 1);
 	_exit(0); /* and the lock is free again */

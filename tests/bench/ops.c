@@ -30,8 +30,6 @@
 #define DATA_LEN   64
 #define PATH_BYTES 4096
 
-extern char **environ;
-
 static int open_or_die(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC, 0666);

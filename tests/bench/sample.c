@@ -45,14 +45,14 @@ static int compare(const void *a, const void *b)
 
 void sample_print(struct sample *sample)
 {
-	size_t n = sample->n;
+	int64_t low, high;
 
-	if (n == 0)
+	if (sample->n == 0)
 		errx(1, "nothing was measured");
-	qsort(sample->ns, n, sizeof(*sample->ns), compare);
-	(void)printf("%.1f\n",
-		     (double)(sample->ns[(n - 1) / 2] + sample->ns[n / 2]) /
-			     2000);
+	qsort(sample->ns, sample->n, sizeof(*sample->ns), compare);
+	low = sample->ns[(sample->n - 1) / 2];
+	high = sample->ns[sample->n / 2];
+	(void)printf("%.1f\n", (double)(low + high) / 2000);
 }
 
 size_t sample_count(const char *text)
