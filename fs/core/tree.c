@@ -76,8 +76,7 @@ void zkfs_tree_fini(struct zkfs_tree *tree)
 	while ((it = zkfs_hash_next(&tree->by_name, NULL)))
 		zkfs_hash_remove(&tree->by_name, it);
 	while ((it = zkfs_hash_next(&tree->by_id, NULL)))
-		node_free(tree,
-			  zkfs_container_of(it, struct zkfs_node, by_id));
+		node_free(tree, zkfs_container_of(it, struct zkfs_node, by_id));
 	zkfs_hash_fini(&tree->by_name);
 	zkfs_hash_fini(&tree->by_id);
 	tree->root = NULL;
