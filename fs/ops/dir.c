@@ -19,6 +19,7 @@
 #include "fs/base/list.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/ops/entry.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/reply.h"
@@ -165,8 +166,8 @@ static int add_contenders(struct zkfs_dir *dir, const char *lock,
 {
 	char **names;
 	size_t n;
-	int error = zkfs_lock_display(dir->fs, lock, reply->names,
-				      reply->n_names, &names, &n);
+	int error = zkfs_entry_display(dir->fs, lock, reply->names,
+				       reply->n_names, &names, &n);
 
 	if (error)
 		return error;
@@ -364,7 +365,7 @@ static void entry_stat(struct list_op *list, struct entry *entry,
 	zkfs_autofree char *path = NULL;
 
 	if (node->type == ZKFS_TYPE_ENTRY) {
-		zkfs_lock_entry_stat(list->op.fs, node, ret_st);
+		zkfs_entry_stat(list->op.fs, node, ret_st);
 		return;
 	}
 	path = zkfs_tree_path(node);

@@ -572,16 +572,10 @@ void zkfs_file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		zkfs_store(op);
 }
 
-void zkfs_file_release(fuse_req_t req, fuse_ino_t ino,
-		       struct fuse_file_info *fi)
+void zkfs_file_release(struct zkfs_handle *handle)
 {
-	struct zkfs_file *file = file_get(req, fi);
+	struct zkfs_file *file = file_of(handle);
 
-	/* Answered at once: the kernel holds back further RELEASEs after
-	 * twelve unanswered ones, while nobody waits for any of them. */
-	zkfs_reply_now(req, "RELEASE", 0);
-	if (!file)
-		return;
 	zkfs_zk_cancel(file->fs->zk, &file->arm);
 	zkfs_zk_unwatch(file->fs->zk, &file->watch);
 	if (file->commit.in_flight)

@@ -42,8 +42,8 @@ void zkfs_file_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 void zkfs_file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void zkfs_file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi);
-void zkfs_file_release(fuse_req_t req, fuse_ino_t ino,
-		       struct fuse_file_info *fi);
+/* The last close. */
+void zkfs_file_release(struct zkfs_handle *handle);
 /* ftruncate(2), for ops/meta: takes the op over. */
 void zkfs_file_truncate(struct zkfs_store_op *op, struct zkfs_file *file,
 			size_t size, uint64_t owner);

@@ -10,6 +10,7 @@
 #include "fs/base/util.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/dir.h"
+#include "fs/ops/entry.h"
 #include "fs/ops/file.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/reply.h"
@@ -57,7 +58,7 @@ static void drop_handle(struct zkfs_fs *fs, struct zkfs_handle *handle)
 			handle, struct zkfs_contender, handle));
 		break;
 	case ZKFS_HANDLE_TEXT:
-		zkfs_lock_drop_text(fs, handle);
+		zkfs_entry_drop(fs, handle);
 		break;
 	}
 }

@@ -13,6 +13,7 @@
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/util.h"
+#include "fs/ops/entry.h"
 #include "fs/ops/file.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/store.h"
@@ -238,7 +239,7 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 	if (!op || !zkfs_op_path(op, NULL))
 		return;
 	if (op->node->type == ZKFS_TYPE_ENTRY) {
-		zkfs_lock_entry_stat(op->fs, op->node, &st);
+		zkfs_entry_stat(op->fs, op->node, &st);
 		zkfs_reply_attr(op, &st, 0);
 		return;
 	}
@@ -415,7 +416,7 @@ void zkfs_meta_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	if (op->node->type == ZKFS_TYPE_ENTRY) {
 		struct stat st;
 
-		zkfs_lock_entry_stat(op->fs, op->node, &st);
+		zkfs_entry_stat(op->fs, op->node, &st);
 		zkfs_reply_attr(op, &st, 0);
 		return;
 	}

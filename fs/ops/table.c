@@ -9,10 +9,13 @@
  * (fs/namei.c, lookup_open()).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 
 #include "fs/ops/dir.h"
+#include "fs/ops/entry.h"
 #include "fs/ops/file.h"
+#include "fs/ops/hold.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/name.h"
@@ -47,65 +50,106 @@ static bool is_lock(fuse_req_t req, fuse_ino_t ino)
 	return node && zkfs_lock_is_lock_node(fs, node);
 }
 
-static bool is_lock_handle(fuse_req_t req, const struct fuse_file_info *fi)
+/* FILE for a handle that is not known: EBADF is said there. */
+static enum zkfs_handle_kind kind_of(fuse_req_t req,
+				     const struct fuse_file_info *fi)
 {
 	const struct zkfs_handle *handle =
 		zkfs_handle_any(zkfs_fs_of(req), fi->fh);
 
-	return handle && (handle->kind == ZKFS_HANDLE_LOCK ||
-			  handle->kind == ZKFS_HANDLE_TEXT);
+	return handle ? handle->kind : ZKFS_HANDLE_FILE;
 }
 
 static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if (is_entry(req, ino))
-		zkfs_lock_open(req, ino, fi);
-	else
+	if (!is_entry(req, ino))
 		zkfs_file_open(req, ino, fi);
+	else if ((fi->flags & O_ACCMODE) == O_RDONLY)
+		zkfs_entry_open(req, ino, fi);
+	else
+		zkfs_hold_open(req, ino, fi);
 }
 
 static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	if (is_lock_handle(req, fi))
-		zkfs_lock_read(req, ino, size, off, fi);
-	else
+	switch (kind_of(req, fi)) {
+	case ZKFS_HANDLE_LOCK:
+		zkfs_hold_read(req, ino, size, off, fi);
+		break;
+	case ZKFS_HANDLE_TEXT:
+		zkfs_entry_read(req, ino, size, off, fi);
+		break;
+	default:
 		zkfs_file_read(req, ino, size, off, fi);
+		break;
+	}
 }
 
 static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
-	if (is_lock_handle(req, fi))
-		zkfs_lock_write(req, ino, data, size, off, fi);
+	if (kind_of(req, fi) == ZKFS_HANDLE_LOCK)
+		zkfs_hold_write(req, ino, data, size, off, fi);
 	else
 		zkfs_file_write(req, ino, data, size, off, fi);
 }
 
 static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if (is_lock_handle(req, fi))
-		zkfs_lock_flush(req, ino, fi);
-	else
+	switch (kind_of(req, fi)) {
+	case ZKFS_HANDLE_LOCK:
+		zkfs_hold_flush(req, ino, fi);
+		break;
+	case ZKFS_HANDLE_TEXT:
+		zkfs_reply_now(req, "FLUSH", 0);
+		break;
+	default:
 		zkfs_file_flush(req, ino, fi);
+		break;
+	}
 }
 
 static void on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi)
 {
-	if (is_lock_handle(req, fi))
-		zkfs_lock_flush(req, ino, fi);
-	else
+	switch (kind_of(req, fi)) {
+	case ZKFS_HANDLE_LOCK:
+		zkfs_hold_flush(req, ino, fi);
+		break;
+	case ZKFS_HANDLE_TEXT:
+		zkfs_reply_now(req, "FSYNC", 0);
+		break;
+	default:
 		zkfs_file_fsync(req, ino, datasync, fi);
+		break;
+	}
 }
 
+/* Answered at once: the kernel holds back further RELEASEs after twelve
+ * unanswered ones (max_background), while nobody waits for any of them. */
 static void on_release(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
-	if (is_lock_handle(req, fi))
-		zkfs_lock_release(req, ino, fi);
-	else
-		zkfs_file_release(req, ino, fi);
+	struct zkfs_fs *fs = zkfs_fs_of(req);
+	struct zkfs_handle *handle = zkfs_handle_any(fs, fi->fh);
+
+	zkfs_reply_now(req, "RELEASE", 0);
+	if (!handle)
+		return;
+	switch (handle->kind) {
+	case ZKFS_HANDLE_FILE:
+		zkfs_file_release(handle);
+		break;
+	case ZKFS_HANDLE_LOCK:
+		zkfs_hold_drop(fs, handle);
+		break;
+	case ZKFS_HANDLE_TEXT:
+		zkfs_entry_drop(fs, handle);
+		break;
+	case ZKFS_HANDLE_DIR:
+		break; /* comes as RELEASEDIR */
+	}
 }
 
 static void on_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)

@@ -1,0 +1,365 @@
+/*
+ * entry: see entry.h.
+ */
+#include "fs/ops/entry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/base/util.h"
+#include "fs/ops/contender.h"
+#include "fs/ops/lock.h"
+#include "include/zkfs/path.h"
+
+/* How much of what a contender's owner wrote is shown. */
+#define DATA_MAX 4096
+
+/* An entry opened for reading: its text as it was then. */
+struct text {
+	struct zkfs_handle handle;
+	size_t len;
+	char data[];
+};
+
+struct text_op {
+	struct zkfs_op op;
+	struct fuse_file_info fi;
+	char *lock; /* path */
+	char *head; /* what is known before the data is */
+};
+
+/* What a name means */
+
+/* Which contender a name means: ours first, then the first in the queue that
+ * its owner called so, then the znode's own name. */
+const struct zkfs_queue_entry *zkfs_entry_find(const struct zkfs_fs *fs,
+					       const char *lock,
+					       const struct zkfs_queue *queue,
+					       const char *name)
+{
+	const struct zkfs_contender *ours = zkfs_lock_find_ours(fs, lock, name);
+
+	if (ours)
+		return zkfs_queue_find(queue, zkfs_lockq_prefix(ours->lockq));
+	for (size_t i = 0; i < queue->n_entries; i++) {
+		const struct zkfs_queue_entry *entry = &queue->entries[i];
+
+		if (entry->label && strcmp(entry->label, name) == 0)
+			return entry;
+	}
+	for (size_t i = 0; i < queue->n_entries; i++)
+		for (size_t j = 0; j < queue->entries[i].n_names; j++)
+			if (strcmp(queue->entries[i].names[j], name) == 0)
+				return &queue->entries[i];
+	return NULL;
+}
+
+bool zkfs_entry_listed(const struct zkfs_zk_reply *reply, const char *name)
+{
+	for (size_t i = 0; i < reply->n_names; i++)
+		if (strcmp(reply->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+void zkfs_entry_stat(const struct zkfs_fs *fs, const struct zkfs_node *node,
+		     struct stat *ret_st)
+{
+	zkfs_autofree char *path = zkfs_tree_path(node);
+	struct zkfs_stat stat = {
+		.ctime_ms = node->parent->stat.mtime_ms,
+		.mtime_ms = node->parent->stat.mtime_ms,
+	};
+
+	zkfs_attr_fill(&fs->config.style, path ? path : "", ZKFS_TYPE_FILE,
+		       &stat, ret_st);
+}
+
+/* Opening to read */
+
+static struct text_op *text_from_zk(struct zkfs_zk_req *req)
+{
+	return zkfs_container_of(zkfs_op_from_zk(req), struct text_op, op);
+}
+
+static void text_fini(struct zkfs_op *op)
+{
+	struct text_op *opening = zkfs_container_of(op, struct text_op, op);
+
+	free(opening->lock);
+	free(opening->head);
+}
+
+/* One line: what a contender's owner wrote may be anything. */
+void zkfs_entry_sanitise(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\n' || text[i] == '\t')
+			text[i] = ' ';
+		else if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+}
+
+static void text_open(struct text_op *opening, const char *data, size_t len)
+{
+	struct zkfs_fs *fs = opening->op.fs;
+	struct text *text = malloc(sizeof(*text) + len);
+	int error = -ENOMEM;
+
+	if (text) {
+		*text = (struct text){.len = len};
+		memcpy(text->data, data, len);
+		error = zkfs_handle_add(fs, &text->handle, ZKFS_HANDLE_TEXT,
+					opening->op.node);
+	}
+	if (error) {
+		free(text);
+		zkfs_reply_error(opening, error);
+		return;
+	}
+	opening->fi.fh = text->handle.fh;
+	opening->fi.direct_io = 1;
+	opening->fi.noflush = 1;
+	if (!zkfs_reply_open(opening, &opening->fi)) {
+		zkfs_handle_remove(fs, &text->handle);
+		free(text);
+	}
+}
+
+static void on_entry_data(struct zkfs_zk_req *req,
+			  const struct zkfs_zk_reply *reply)
+{
+	struct text_op *opening = text_from_zk(req);
+	zkfs_autofree char *text = NULL;
+	size_t len = zkfs_min_size(reply->len, DATA_MAX);
+
+	if (reply->error) {
+		zkfs_reply_zk_error(opening, reply->error);
+		return;
+	}
+	if (asprintf(&text, "token=0x%016llx %s %.*s\n",
+		     (unsigned long long)reply->stat->czxid, opening->head,
+		     (int)len, len ? (const char *)reply->data : "") < 0) {
+		text = NULL;
+		zkfs_reply_error(opening, -ENOMEM);
+		return;
+	}
+	zkfs_entry_sanitise(text, strlen(text) - 1);
+	text_open(opening, text, strlen(text));
+}
+
+static char *entry_head(const struct zkfs_queue *queue,
+			const struct zkfs_queue_entry *entry)
+{
+	const struct zkfs_queue_entry *blocker = zkfs_queue_blocker(
+		queue, entry->sequence, entry->mode, entry->names[0]);
+	char *head;
+
+	if (asprintf(&head, "mode=%s state=%s",
+		     entry->mode == ZKFS_LOCK_SHARED ? "shared" : "exclusive",
+		     blocker ? "waiting" : "held") < 0)
+		return NULL;
+	return head;
+}
+
+/* Finds the znode that an entry's name means and reads it. */
+static int read_entry(struct text_op *opening,
+		      const struct zkfs_zk_reply *reply)
+{
+	const char *name = opening->op.node->name, *primary;
+	const struct zkfs_queue_entry *entry;
+	struct zkfs_queue queue;
+	int error = zkfs_queue_parse(reply->names, reply->n_names, &queue);
+
+	if (error)
+		return error;
+	entry = zkfs_entry_find(opening->op.fs, opening->lock, &queue, name);
+	primary = entry				   ? entry->names[0]
+		  : zkfs_entry_listed(reply, name) ? name
+						   : NULL;
+	if (primary) {
+		opening->head = entry ? entry_head(&queue, entry)
+				      : strdup("mode=none state=none");
+		opening->op.path = zkfs_path_join(opening->lock, primary);
+		if (!opening->head || !opening->op.path)
+			error = -ENOMEM;
+	} else {
+		error = -ESTALE;
+	}
+	zkfs_queue_fini(&queue);
+	return error;
+}
+
+static void on_entry_list(struct zkfs_zk_req *req,
+			  const struct zkfs_zk_reply *reply)
+{
+	struct text_op *opening = text_from_zk(req);
+	int error = zkfs_error_to_errno(reply->error);
+
+	if (!error)
+		error = read_entry(opening, reply);
+	/* Not (yet, or no more) in the queue: there is nothing to tell. */
+	if (error == -ESTALE &&
+	    (opening->op.node->reserved_until_ms ||
+	     zkfs_lock_find_ours(opening->op.fs, opening->lock,
+				 opening->op.node->name))) {
+		text_open(opening, "", 0);
+		return;
+	}
+	if (error) {
+		zkfs_reply_error(opening, error);
+		return;
+	}
+	req->kind = ZKFS_ZK_GET;
+	req->path = opening->op.path;
+	req->done = on_entry_data;
+	zkfs_zk_submit(opening->op.fs->zk, req);
+}
+
+void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct text_op *opening =
+		zkfs_op_new(req, "OPEN", ino, sizeof(*opening));
+
+	if (!opening)
+		return;
+	opening->op.fini = text_fini;
+	opening->fi = *fi;
+	opening->lock = zkfs_tree_path(opening->op.node->parent);
+	if (!opening->lock) {
+		zkfs_reply_error(opening, -ENOMEM);
+		return;
+	}
+	opening->op.zk.kind = ZKFS_ZK_CHILDREN;
+	opening->op.zk.path = opening->lock;
+	(void)zkfs_op_submit(&opening->op, zkfs_fs_patience(opening->op.fs),
+			     on_entry_list);
+}
+
+void zkfs_entry_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		     struct fuse_file_info *fi)
+{
+	struct zkfs_op *op = zkfs_op_new(req, "READ", ino, sizeof(*op));
+	struct zkfs_handle *handle;
+	struct text *text;
+	size_t from;
+
+	if (!op)
+		return;
+	handle = zkfs_handle_get(op->fs, fi->fh, ZKFS_HANDLE_TEXT);
+	if (!handle) {
+		zkfs_reply_error(op, -EBADF);
+		return;
+	}
+	text = zkfs_container_of(handle, struct text, handle);
+	from = zkfs_min_size((size_t)off, text->len);
+	zkfs_reply_buf(op, text->data + from,
+		       zkfs_min_size(size, text->len - from));
+}
+
+void zkfs_entry_drop(struct zkfs_fs *fs, struct zkfs_handle *handle)
+{
+	zkfs_handle_remove(fs, handle);
+	free(zkfs_container_of(handle, struct text, handle));
+}
+
+/* What `ls` shows */
+
+struct label_at {
+	const char *label;
+	size_t index;
+};
+
+static int compare_labels(const void *a, const void *b)
+{
+	const struct label_at *left = a, *right = b;
+	int order = strcmp(left->label, right->label);
+
+	if (order)
+		return order;
+	return left->index < right->index ? -1 : 1;
+}
+
+/* A contender is shown by its label if it is the first of that label, else by
+ * its znode's name, so that every entry can be told apart and removed. */
+static int choose_names(const struct zkfs_queue *queue, const char **chosen)
+{
+	zkfs_autofree struct label_at *labels =
+		calloc(queue->n_entries + 1, sizeof(*labels));
+	size_t n = 0;
+
+	if (!labels)
+		return -ENOMEM;
+	for (size_t i = 0; i < queue->n_entries; i++) {
+		chosen[i] = queue->entries[i].names[0];
+		if (queue->entries[i].label)
+			labels[n++] =
+				(struct label_at){queue->entries[i].label, i};
+	}
+	qsort(labels, n, sizeof(*labels), compare_labels);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || strcmp(labels[i].label, labels[i - 1].label) != 0)
+			chosen[labels[i].index] = labels[i].label;
+	return 0;
+}
+
+static int add_display(char **display, size_t *n, const char *name)
+{
+	display[*n] = strdup(name);
+	if (!display[*n])
+		return -ENOMEM;
+	(*n)++;
+	return 0;
+}
+
+static bool is_shown(const char *name)
+{
+	return strlen(name) <= ZKFS_NAME_MAX && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0 && !strchr(name, '/');
+}
+
+static int fill_display(const struct zkfs_queue *queue,
+			const char *const *names, size_t n_names,
+			char **display, size_t *n)
+{
+	zkfs_autofree const char **chosen =
+		calloc(queue->n_entries + 1, sizeof(*chosen));
+	struct zkfs_name_parts parts;
+	int error = chosen ? choose_names(queue, chosen) : -ENOMEM;
+
+	for (size_t i = 0; i < queue->n_entries && !error; i++)
+		if (is_shown(chosen[i]))
+			error = add_display(display, n, chosen[i]);
+	for (size_t i = 0; i < n_names && !error; i++)
+		if (!zkfs_names_parse(names[i], &parts) && is_shown(names[i]))
+			error = add_display(display, n, names[i]);
+	return error;
+}
+
+int zkfs_entry_display(const struct zkfs_fs *fs, const char *lock,
+		       const char *const *names, size_t n_names,
+		       char ***ret_display, size_t *ret_n)
+{
+	zkfs_autofree char **display = calloc(n_names + 1, sizeof(*display));
+	struct zkfs_queue queue;
+	size_t n = 0;
+	int error;
+
+	if (!display)
+		return -ENOMEM;
+	error = zkfs_queue_parse(names, n_names, &queue);
+	if (error)
+		return error;
+	error = fill_display(&queue, names, n_names, display, &n);
+	zkfs_queue_fini(&queue);
+	if (error) {
+		while (n > 0)
+			free(display[--n]);
+		return error;
+	}
+	*ret_display = zkfs_steal(&display);
+	*ret_n = n;
+	return 0;
+}

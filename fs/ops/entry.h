@@ -1,0 +1,40 @@
+/*
+ * entry: the entries of a lock as a user sees them: one name a contender, and
+ * one line of text in it, the fencing token first. Reading never joins, so
+ * that scanners and backups are harmless.
+ */
+#ifndef ZKFS_OPS_ENTRY_H
+#define ZKFS_OPS_ENTRY_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+
+#include "fs/ops/handle.h"
+#include "fs/ops/reply.h"
+#include "include/zkfs/queue.h"
+
+/* Which contender a name in the lock means, or NULL. */
+const struct zkfs_queue_entry *zkfs_entry_find(const struct zkfs_fs *fs,
+					       const char *lock,
+					       const struct zkfs_queue *queue,
+					       const char *name);
+/* Whether a child of the lock is called so. */
+bool zkfs_entry_listed(const struct zkfs_zk_reply *reply, const char *name);
+/* The names `ls` shows for the children of a lock: one a contender, in the
+ * order of the queue, children that are no contenders last. A new array of new
+ * strings; 0 or -ENOMEM. */
+int zkfs_entry_display(const struct zkfs_fs *fs, const char *lock,
+		       const char *const *names, size_t n_names,
+		       char ***ret_display, size_t *ret_n);
+void zkfs_entry_stat(const struct zkfs_fs *fs, const struct zkfs_node *node,
+		     struct stat *ret_st);
+/* Makes one line of it: what a contender's owner wrote may be anything. */
+void zkfs_entry_sanitise(char *text, size_t len);
+
+void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void zkfs_entry_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		     struct fuse_file_info *fi);
+/* The handle goes. */
+void zkfs_entry_drop(struct zkfs_fs *fs, struct zkfs_handle *handle);
+
+#endif
