@@ -20,5 +20,8 @@ int fixture_connect(void **state);
 int fixture_disconnect(void **state);
 /* The same, and the test must not have cost the connection. */
 int fixture_still_connected(void **state);
+/* Ends its session: another client takes it over with its id and password,
+ * and closes it. */
+void fixture_expire(const struct client *client);
 
 #endif

@@ -2,7 +2,6 @@
  * session, its end: by expiry, and by credentials that the server refuses. What
  * was bound to it is told so; the rest goes on in the next.
  */
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +11,6 @@
 #include <sys/socket.h>
 
 #include <cmocka.h>
-#include <zookeeper/zookeeper.h>
 
 #include "fixture.h"
 #include "fs/base/util.h"
@@ -22,64 +20,6 @@
 /*
  * Expiry.
  */
-
-static void ignore_event(zhandle_t *zh, int type, int state, const char *path,
-			 void *ctx)
-{
-	(void)zh;
-	(void)type;
-	(void)state;
-	(void)path;
-	(void)ctx;
-}
-
-static void ignore_log(const char *message)
-{
-	(void)message;
-}
-
-static int if_set(int bits, int bit, int result)
-{
-	return (bits & bit) ? result : 0;
-}
-
-/* Turns a bare handle of the library until it is connected. */
-static void bare_connect(zhandle_t *zh)
-{
-	int64_t end = zkfs_clock_ms() + SOON_MS;
-
-	while (zoo_state(zh) != ZOO_CONNECTED_STATE) {
-		struct pollfd pfd = {.fd = -1};
-		struct timeval tv = {0};
-		int want = 0;
-
-		assert_true(zkfs_clock_ms() < end && zoo_state(zh) >= 0);
-		(void)zookeeper_interest(zh, &pfd.fd, &want, &tv);
-		pfd.events = (short)(if_set(want, ZOOKEEPER_READ, POLLIN) |
-				     if_set(want, ZOOKEEPER_WRITE, POLLOUT));
-		(void)poll(&pfd, 1,
-			   (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000));
-		(void)zookeeper_process(
-			zh,
-			if_set(pfd.revents, POLLIN, ZOOKEEPER_READ) |
-				if_set(pfd.revents, POLLOUT, ZOOKEEPER_WRITE));
-	}
-}
-
-/* Takes the session over with its id and password, and closes it. */
-static void end_session_of(const struct client *client)
-{
-	clientid_t id;
-	zhandle_t *zh;
-
-	assert_int_equal(
-		zkfs_session_secret(client->zk, &id.client_id, id.passwd), 0);
-	zh = zookeeper_init2(server.address, ignore_event, FIXTURE_TIMEOUT_MS,
-			     &id, NULL, ZOO_NO_LOG_CLIENTENV, ignore_log);
-	assert_non_null(zh);
-	bare_connect(zh);
-	assert_int_equal(zookeeper_close(zh), ZOK);
-}
 
 static bool is_second_session(void *ctx)
 {
@@ -101,7 +41,7 @@ static void test_expiry(void **state)
 	get.req.watch = &look.watch;
 	assert_int_equal(ask_run(&get), ZKFS_E_OK);
 	ask_fini(&get);
-	end_session_of(client);
+	fixture_expire(client);
 	client_wait(client, is_second_session, client, SOON_MS);
 	assert_int_equal(look.n_fired, 1);
 	assert_int_equal(look.event, ZKFS_ZK_UNWATCHED);
@@ -154,7 +94,7 @@ static void test_requests_across_expiry(void **state)
 		for (int kind = 0; kind < _N_KINDS; kind++)
 			ask_submit(&queued[bound][kind]);
 	server_continue(&server);
-	end_session_of(client);
+	fixture_expire(client);
 	client_wait(client, is_second_session, client, SOON_MS);
 	for (unsigned bound = 0; bound < 2; bound++) {
 		enum zkfs_error want = bound ? ZKFS_E_EXPIRED : ZKFS_E_OK;
