@@ -542,7 +542,7 @@ signal.pause()' "$A/locks/x/two" </dev/null >two.out 2>two.err 3>&- 4>&- &
 # -- looking -----------------------------------------------------------------
 
 @test "lock: an entry tells its state to who reads it, on every mount" {
-	local dir text
+	local dir text id='^token=0x[0-9a-f]{16} mode=exclusive '
 	zk_mount A
 	zk_mount B
 	contend one "$A/locks/x/one"
@@ -551,11 +551,11 @@ signal.pause()' "$A/locks/x/two" </dev/null >two.out 2>two.err 3>&- 4>&- &
 	joined 2
 	for dir in "$A" "$B"; do
 		text=$(timeout 5 cat "$dir/locks/x/one")
-		[[ $text =~ ^token=0x[0-9a-f]{16}\ mode=exclusive\ state=held\  ]]
+		[[ $text =~ ${id}state=held\  ]]
 		has "$text" " host=$(uname -n) pid=${CONTENDER[one]} uid=0"
 		has "$text" " comm=bash since=20"
 		text=$(timeout 5 cat "$dir/locks/x/two")
-		[[ $text =~ ^token=0x[0-9a-f]{16}\ mode=exclusive\ state=waiting\  ]]
+		[[ $text =~ ${id}state=waiting\  ]]
 		has "$text" " pid=${CONTENDER[two]} "
 	done
 	release one
@@ -600,7 +600,8 @@ $dir/locks/x/two:1"
 		last=$token
 		name=$(zk ls /locks/x | grep lock-)
 		is "$(zk stat "/locks/x/$name" czxid)" "$token"
-		has "$(cat "$A/locks/x/me")" "$(printf 'token=0x%016x ' "$token")"
+		has "$(cat "$A/locks/x/me")" \
+			"$(printf 'token=0x%016x ' "$token")"
 		exec 8>&-
 		joined 0
 	done
@@ -639,7 +640,7 @@ $dir/locks/x/two:1"
 # -- names -------------------------------------------------------------------
 
 @test "lock: a contender is three names, made in one transaction" {
-	local names name uuid n=0 first czxid last=
+	local names name uuid n=0 first czxid owner last=
 	zk_mount A
 	exec 8>"$A/locks/x/night.1"
 	uuid='[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}'
@@ -656,8 +657,8 @@ $dir/locks/x/two:1"
 		is "$((10#${name: -10}))" "$((first + n))"
 		n=$((n + 1))
 		is "$(zk stat "/locks/x/$name" czxid)" "$czxid"
-		is "$(printf 0x%x "$(zk stat "/locks/x/$name" ephemeralOwner)")" \
-			"${MOUNT_SESSION[A]}"
+		owner=$(zk stat "/locks/x/$name" ephemeralOwner)
+		is "$(printf 0x%x "$owner")" "${MOUNT_SESSION[A]}"
 		is "${name:0:40}" "${last:-${name:0:40}}"
 		last=${name:0:40}
 	done
