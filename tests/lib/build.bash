@@ -3,7 +3,8 @@
 #
 #   build        gcc
 #   build-clang  clang; its compile_commands.json serves clang-tidy
-#   build-asan   clang with AddressSanitizer and UndefinedBehaviorSanitizer
+#   build-asan   clang with AddressSanitizer and UndefinedBehaviorSanitizer,
+#                and the fuzz targets with libFuzzer
 
 declare -A build_dirs=([gcc]=build [clang]=build-clang [asan]=build-asan)
 # The exit status of those that were made in this run.
@@ -44,7 +45,7 @@ make_build() {
 		CC=clang setup_build "$dir" || return
 		;;
 	asan)
-		CC=clang setup_build "$dir" -Db_lundef=false \
+		CC=clang setup_build "$dir" -Dfuzz=true -Db_lundef=false \
 			-Db_sanitize=address,undefined \
 			-Dc_args='-fno-sanitize-recover=all -fno-omit-frame-pointer' ||
 			return

@@ -2,7 +2,7 @@
 # meson: the tests that meson knows, a suite at a time. Test cases are counted
 # from the report that meson writes, so that each line of TAP is one.
 
-meson_suites=(unit sim session)
+meson_suites=(unit sim fuzz session)
 
 # Usage: group_meson BUILD SUITE
 group_meson() {
@@ -21,4 +21,16 @@ group_meson() {
 group_suites() {
 	check "each meson test is in a suite of: ${meson_suites[*]}" \
 		limited 60 python3 tests/lib/suites.py build "${meson_suites[@]}"
+}
+
+# The same targets under libFuzzer, which goes where the coverage grows; a few
+# seconds each, as a guard against what is easy to reach.
+group_libfuzzer() {
+	local target name
+	for target in build-asan/tests/fuzz/*-libfuzzer; do
+		name=${target##*/}
+		check "$name" limited 60 "$target" -max_total_time=10 \
+			-max_len=4096 -timeout=10 -verbosity=0 \
+			-artifact_prefix="$logs/$name-"
+	done
 }
