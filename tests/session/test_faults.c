@@ -249,7 +249,7 @@ static void test_silent_server(void **state)
 	start = zkfs_clock_ms();
 	while (client.n_losses == 0)
 		client_turn(&client, SOON_MS);
-	assert_in_range(zkfs_clock_ms() - start, 900, 1400);
+	assert_in_range(zkfs_clock_ms() - start, 900, 3000);
 	server_continue(&server);
 	ask_wait(&get);
 	assert_int_equal(get.error, ZKFS_E_OK);
@@ -375,7 +375,7 @@ static void test_failed_ping(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	client_connect(&client, server.address, "", 3000);
+	client_connect(&client, server.address, "", 6000);
 	client_barrier(&client);
 	start = zkfs_clock_ms();
 	server_stop(&server);
@@ -383,7 +383,7 @@ static void test_failed_ping(void **state)
 	for (; client.n_losses == 0; n++)
 		client_turn(&client, SOON_MS);
 	/* At a third, not at the two thirds of a silent server; no spinning. */
-	assert_in_range(zkfs_clock_ms() - start, 900, 1800);
+	assert_in_range(zkfs_clock_ms() - start, 1900, 3500);
 	assert_in_range(n, 1, 10);
 	server_continue(&server);
 	client_wait_connected(&client, SOON_MS);
