@@ -76,6 +76,30 @@ same(read_all(A[0] + "/b"), b"59")' "$A"
 	is "$(zk get /a) $(zk get /b)" "x y"
 }
 
+@test "rename: of two RENAME_NOREPLACE to one name at once, one succeeds" {
+	zk_mount A
+	zk_mount B
+	py '
+for i in range(40):
+    spew(A[0] + "/from0", b"0")
+    spew(A[0] + "/from1", b"1")
+    barrier, got = threading.Barrier(2), []
+    def move(j):
+        barrier.wait()
+        got.append((err(renameat2, "%s/from%d" % (A[j], j),
+                        "%s/to%d" % (A[j], i), 1), j))
+    threads = [threading.Thread(target=move, args=(j,)) for j in (0, 1)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    got.sort()
+    same([g[0] for g in got], ["EEXIST", "OK"])
+    loser, winner = got[0][1], got[1][1]
+    same(read_all("%s/to%d" % (A[0], i)), b"%d" % winner)
+    same(read_all("%s/from%d" % (A[0], loser)), b"%d" % loser)' "$A" "$B"
+}
+
 @test "rename: exchange and whiteout are refused" {
 	zk create /a x
 	zk create /b y

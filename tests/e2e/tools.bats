@@ -242,20 +242,47 @@ E
 	is "$(zk ls /)" ""
 }
 
-@test "tools: cp -a and tar keep directories that have data" {
+# Two directories with data of their own, one with nothing at all.
+make_tree_with_data() {
 	zk create /t/both data
 	zk create /t/both/child leaf
+	zk create /t/both/sub "more data"
+	zk create /t/both/sub/child leaf
 	zk create /t/empty
 	zk_mount A
-	cp -a "$A/t" "$A/copy"
-	is "$(zk get /copy/both) $(zk get /copy/both/child)" "data leaf"
+}
+
+is_copied() {
+	is "$(zk get "$1/both") $(zk get "$1/both/child")" "data leaf"
+	is "$(zk get "$1/both/sub") $(zk get "$1/both/sub/child")" \
+		"more data leaf"
+	zk exists "$1/empty"
+}
+
+@test "tools: cp -a keeps directories that have data" {
+	make_tree_with_data
+	timeout 20 cp -a "$A/t" "$A/copy"
+	is_copied /copy
+	cp -a "$A/t" plain
+	cp -a plain "$A/back"
+	is_copied /back
+}
+
+@test "tools: tar keeps directories that have data" {
+	make_tree_with_data
 	tar cf archive.tar -C "$A" t
 	mkdir "$A/un"
-	tar xf archive.tar -C "$A/un"
-	is "$(zk get /un/t/both) $(zk get /un/t/both/child)" "data leaf"
+	timeout 20 tar xf archive.tar -C "$A/un"
+	is_copied /un/t
+}
+
+@test "tools: rsync keeps directories that have data" {
+	make_tree_with_data
 	rsync -a "$A/t/" "$A/rs/"
-	is "$(zk get /rs/both) $(zk get /rs/both/child)" "data leaf"
-	zk exists /rs/empty
+	is_copied /rs
+	rsync -a "$A/t/" plain/
+	rsync -a plain/ "$A/back/"
+	is_copied /back
 }
 
 @test "tools: make rebuilds what is older, and nothing else" {

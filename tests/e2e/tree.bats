@@ -298,6 +298,35 @@ os.close(os.open(A[0] + "/f", O_WRONLY | O_CREAT))
 same(read_all(A[0] + "/f"), b"x")' "$A"
 }
 
+@test "tree: of many that make one name at once, one makes it" {
+	zk_mount A
+	zk_mount B
+	# Between look-up and creation another may come: the kernel has to look
+	# again. O_CREAT alone succeeds for all.
+	py '
+def race(call, *arguments):
+    """What the call comes to in four threads, two on each mount."""
+    barrier, got = threading.Barrier(4), []
+    def run(place):
+        barrier.wait()
+        got.append(err(call, place, *arguments))
+    threads = [threading.Thread(target=run, args=(A[i % 2],))
+               for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return sorted(got)
+def make(place, name, flags):
+    os.close(os.open(place + name, O_WRONLY | O_CREAT | flags, 0o666))
+one_of_four = ["EEXIST"] * 3 + ["OK"]
+for i in range(40):
+    same(race(make, "/plain%d" % i, 0), ["OK"] * 4)
+    same(race(make, "/excl%d" % i, os.O_EXCL), one_of_four)
+    same(race(lambda place: os.mkdir("%s/dir%d" % (place, i))), one_of_four)
+same(len(os.listdir(A[0])), 120)' "$A" "$B"
+}
+
 @test "tree: a file becomes a directory and a file again" {
 	zk create /n one
 	zk_mount A
