@@ -323,6 +323,55 @@ as_nobody() {
 	run -0 checkout/packaging/zkfs-local stop
 }
 
+# pretend COMMAND SCRIPT: what PATH finds first under that name; its calls are
+# written down.
+pretend() {
+	printf '#!/bin/sh\necho "%s $*" >>"%s/calls"\n%s\n' "$1" "$PWD" "$2" \
+		>"$bin/$1"
+	chmod +x "$bin/$1"
+}
+
+@test "quickstart: what is missing is installed, with sudo if need be" {
+	cp -r "$E2E_TOP/packaging" checkout
+	pretend dpkg-query 'case $4 in meson) exit 1 ;; esac; echo installed'
+	pretend apt-get ''
+	pretend sudo '[ "$1" = -v ] || exec "$@"'
+	# There is nothing to build here: that is where it shall end.
+	run -1 timeout 50 checkout/quickstart
+	has "$output" "packages are installed: meson"
+	grep -qx 'apt-get update -q' calls
+	grep -qx 'apt-get install .*--no-install-recommends .* meson' calls
+	run ! grep sudo calls
+	: >calls
+	pretend id 'echo 1000'
+	run -1 timeout 50 checkout/quickstart
+	grep -qx 'sudo apt-get update -q' calls
+	grep -qx 'apt-get install .* meson' calls
+}
+
+@test "quickstart: not root and no sudo: it says what root has to type" {
+	cp -r "$E2E_TOP/packaging" checkout
+	pretend dpkg-query 'case $4 in meson) exit 1 ;; esac; echo installed'
+	pretend apt-get ''
+	pretend id 'echo 1000'
+	local tool
+	for tool in bash dirname readlink grep tail cat timeout; do
+		ln -s "$(command -v "$tool")" "$bin/"
+	done
+	run -1 env PATH="$bin" timeout 50 checkout/quickstart
+	has "$output" \
+		"run as root: apt-get install --no-install-recommends meson"
+	run ! grep apt-get calls
+}
+
+@test "quickstart: a build that fails is shown, and ends it" {
+	cp -r "$E2E_TOP/packaging" checkout
+	pretend dpkg-query 'echo installed'
+	run -1 timeout 50 checkout/quickstart
+	has "$output" "failed: meson setup"
+	run -3 local_command status
+}
+
 # What quickstart ($1: its output) tells to type does what it says.
 try_lines() {
 	local what line
