@@ -44,7 +44,8 @@ END_SECONDS = 25  # for the last worker, and for a daemon to end
 # are handled. Not among them, above all: EBADF, ENOSYS, EFAULT, EFBIG.
 ANY = {errno.ENOENT, errno.ESTALE, errno.EINTR, errno.ETIMEDOUT, errno.EIO,
        errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
-GOING = {errno.ENOTCONN, errno.ECONNABORTED, errno.ENODEV}
+# Of the mount that comes and goes. While it is not there its directory is.
+GOING = {errno.ENOTCONN, errno.ECONNABORTED, errno.ENODEV, errno.ENODATA}
 
 
 class Interrupted(Exception):
@@ -102,6 +103,9 @@ class Worker:
     def path(self, *names):
         return os.path.join(self.mount, *names)
 
+    def stays(self):
+        return self.mount != self.args.mounts[-1]
+
     def any_dir(self):
         return self.path(self.rng.choice(DIRS))
 
@@ -110,7 +114,7 @@ class Worker:
 
     def whole(self, act):
         allowed = ANY | set(getattr(act, "errnos", ()))
-        if self.mount == self.args.mounts[-1]:
+        if not self.stays():
             allowed |= GOING
         outcome = "ok"
         try:
@@ -169,13 +173,13 @@ class Worker:
                 break
             data += part
         os.close(fd)
-        if not is_whole(data):
+        if not is_whole(data) and self.stays():
             self.say("BAD", "torn", len(data), data[:20])
 
     def do_rewrite(self):
         fd = os.open(self.any_file(), os.O_RDWR)
         old = os.read(fd, 1 << 20)
-        if not is_whole(old):
+        if not is_whole(old) and self.stays():
             self.say("BAD", "torn", len(old), old[:20])
         os.ftruncate(fd, 0)
         os.pwrite(fd, pack(self.rng), 0)
