@@ -23,19 +23,17 @@ load lib
 	echo first >"$A/f"
 	is "$(zk events /f 1 5)" "CHANGED 1 first"
 	printf second >src
-	cp src "$A/f"
-	cat src >"$A/f"
-	tee "$A/f" <src
-	dd if=src of="$A/f" status=none
-	python3 -c 'import sys
-with open(sys.argv[1], "w") as f:
-	f.write("second")' "$A/f"
-	is "$(zk events /f 6 5)" "CHANGED 1 first
-CHANGED 2 second
-CHANGED 3 second
-CHANGED 4 second
-CHANGED 5 second
-CHANGED 6 second"
+	local i tools=('cp src "$0"' 'cat src >"$0"' 'tee "$0" <src'
+		'dd if=src of="$0"' 'python3 -c "
+with open(\"$0\", \"w\") as f:
+	f.write(\"second\")"')
+	for ((i = 0; i < ${#tools[@]}; i++)); do
+		bash -c "${tools[i]}" "$A/f"
+		# Each event is waited for: a watch is set anew after it.
+		is "$(zk events /f $((i + 2)) 5 | sed -n "$((i + 2))p")" \
+			"CHANGED $((i + 2)) second" "${tools[i]}"
+	done
+	is "$(zk stat /f version)" 6
 }
 
 @test "write: a file of many writes is one version" {
@@ -46,6 +44,7 @@ CHANGED 6 second"
 	awk 'BEGIN { for (i = 1; i <= 20000; i++) print i }' >"$A/f"
 	cmp expected "$A/f"
 	is "$(zk stat /f version)" 1
+	is "$(zk events /f 1 5 | grep -c CHANGED)" 1
 	dd if=expected of="$A/f" bs=1000 status=none
 	is "$(zk stat /f version)" 2
 	zk get /f | cmp expected -
