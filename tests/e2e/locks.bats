@@ -963,7 +963,7 @@ same(err(fcntl.flock, 8, fcntl.LOCK_EX), "ENOLCK")
 	py 'same(err(os.write, 8, b"x"), "ENOTCONN")'
 	# Not before the session is over, which nobody could close.
 	order_is two
-	within 5 zk_session_gone "$id"
+	within 15 zk_session_gone "$id"
 	joined 1
 	exec 8>&-
 	umount -l "$A"
@@ -1003,7 +1003,7 @@ for _ in range(2):
 	id=${MOUNT_SESSION[A]}
 	kill -STOP "${MOUNT_PID[A]}"
 	order_is told theirs
-	within 5 zk_session_gone "$id"
+	within 15 zk_session_gone "$id"
 	joined 1
 	kill -CONT "${MOUNT_PID[A]}"
 	within 10 contender_exits mine
