@@ -4,9 +4,10 @@
  *
  * Conflicts are looked for in three places, each cheaper and earlier than the
  * set that would fail: the watch of the handle, commits of other handles of
- * this mount, and, when no watch is live any more (our own commit has used it
- * up, or the connection was lost), one look before a write is taken. Shells
- * report the errors of open and write only, so that write has to know.
+ * this mount, and, when no watch is live (a truncating open sets none, our own
+ * commit has used it up, or the connection was lost), one look before a write
+ * is taken. Shells report the errors of open and write only, so that write has
+ * to know.
  */
 #include "fs/ops/file.h"
 
@@ -28,6 +29,9 @@
 /* How old the Stat of a look-up may be for an open that needs no data. The
  * kernel looks a name up right before it opens it. */
 #define FRESH_MS 100
+/* How soon after that look-up a write is taken without another look: `echo >`
+ * is there long before any watch could be. */
+#define AT_ONCE_MS 2
 
 struct open_op {
 	struct zkfs_op op;
@@ -64,12 +68,10 @@ void zkfs_file_drop(struct zkfs_file *file)
 		return;
 	fs = file->fs;
 	zkfs_zk_cancel(fs->zk, &file->req);
-	zkfs_zk_cancel(fs->zk, &file->arm);
 	zkfs_zk_unwatch(fs->zk, &file->watch);
 	zkfs_handle_remove(fs, &file->handle);
 	zkfs_commit_fini(&file->commit);
 	free(file->req_path);
-	free(file->arm_path);
 	free(file);
 }
 
@@ -108,35 +110,6 @@ static bool looked_aside(struct zkfs_file *file, const char *path)
 		return false;
 	zkfs_zk_unwatch(file->fs->zk, &file->watch);
 	return true;
-}
-
-static void on_armed(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
-{
-	struct zkfs_file *file = zkfs_container_of(req, struct zkfs_file, arm);
-
-	if (reply->error && reply->error != ZKFS_E_NONODE)
-		return; /* not watched: the next write looks itself */
-	if (looked_aside(file, file->arm_path))
-		return; /* likewise */
-	if (!is_base(file, reply) && !file->commit.in_flight)
-		zkfs_commit_conflict(&file->commit);
-}
-
-/* Sets the watch with nobody waiting for it. */
-static void arm(struct zkfs_file *file, const char *path)
-{
-	free(file->arm_path);
-	file->arm_path = strdup(path);
-	if (!file->arm_path)
-		return;
-	file->arm = (struct zkfs_zk_req){
-		.kind = ZKFS_ZK_EXISTS,
-		.path = file->arm_path,
-		.watch = &file->watch,
-		.deadline_ms = ZKFS_NEVER,
-		.done = on_armed,
-	};
-	zkfs_zk_submit(file->fs->zk, &file->arm);
 }
 
 void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
@@ -343,8 +316,8 @@ static void on_open(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 }
 
 /* A truncating open needs the version alone, and the kernel has had that
- * looked up a moment ago: no round trip. The watch follows behind, and tells if
- * the moment was too long. */
+ * looked up a moment ago: no round trip. Nor a watch, which the write that
+ * comes next would only use up; a write that comes later looks, and sets it. */
 static bool open_fresh(struct open_op *open)
 {
 	struct zkfs_node *node = open->op.node;
@@ -357,7 +330,7 @@ static bool open_fresh(struct open_op *open)
 		return false;
 	file->stat = node->stat;
 	zkfs_commit_base(&file->commit, NULL, node->stat.version);
-	arm(file, open->op.path);
+	file->fresh_ms = node->seen_ms;
 	open_answer(open);
 	return true;
 }
@@ -480,7 +453,8 @@ static void write_look(struct write_op *write, const char *data, size_t size,
 
 static bool knows(const struct zkfs_file *file)
 {
-	return file->watch.live || file->arm.active || file->append ||
+	return file->watch.live || file->append ||
+	       zkfs_clock_ms() - file->fresh_ms <= AT_ONCE_MS ||
 	       file->commit.in_flight || file->commit.unlinked ||
 	       zkfs_commit_failed(&file->commit);
 }
@@ -576,7 +550,6 @@ void zkfs_file_release(struct zkfs_handle *handle)
 {
 	struct zkfs_file *file = file_of(handle);
 
-	zkfs_zk_cancel(file->fs->zk, &file->arm);
 	zkfs_zk_unwatch(file->fs->zk, &file->watch);
 	if (file->commit.in_flight)
 		file->released = true;

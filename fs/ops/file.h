@@ -30,8 +30,7 @@ struct zkfs_file {
 	struct zkfs_link waiters; /* ops that wait for the commit's end */
 
 	struct zkfs_zk_watch watch; /* tells of foreign changes */
-	struct zkfs_zk_req arm;	    /* sets it, when nobody waits for that */
-	char *arm_path;
+	int64_t fresh_ms; /* when the version was looked up, without a watch */
 };
 
 void zkfs_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
