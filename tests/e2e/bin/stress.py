@@ -516,10 +516,12 @@ class Stress:
     def check_locks(self):
         for lock in LOCKS:
             limit = monotonic() + 5
-            while self.zk.get_children("/locks/" + lock):
+            while True:
+                left = self.zk.retry(self.zk.get_children, "/locks/" + lock)
+                if not left:
+                    break
                 if monotonic() > limit:
-                    self.blame("left in", lock + ":",
-                               self.zk.get_children("/locks/" + lock))
+                    self.blame("left in", lock + ":", left)
                     break
                 self.wait(0.05)
 
@@ -540,7 +542,8 @@ class Stress:
                     acked.setdefault(words[1], set()).add(words[2])
         n = 0
         for name in APPENDS:
-            lines = self.zk.get("/" + name)[0].decode().split()
+            lines = self.zk.retry(self.zk.get, "/" + name)[0]
+            lines = lines.decode().split()
             if len(lines) != len(set(lines)):
                 self.blame("appended twice to", name)
             lost = acked.get(name, set()) - set(lines)
@@ -564,7 +567,10 @@ class Stress:
                 self.blame("the daemon of", path, "has ended with",
                            self.daemons[path].returncode)
                 continue
-            os.listdir(path)
+            try:
+                os.listdir(path)
+            except OSError as error:
+                self.blame(path, "does not answer:", error)
         self.check_locks()
         self.check_log()
         for path in self.args.mounts:
