@@ -1,0 +1,265 @@
+/*
+ * lease: see lease.h, which explains the three heartbeats j, k and m. All of
+ * them are kept in one ring, in flight or answered; with each answer the newest
+ * proof is looked for in it anew.
+ *
+ * Whatever comes in with a time first lets that time do its work (pass()): an
+ * answer that is read after the end of the lease does not call it back.
+ */
+#include "include/zkfs/lease.h"
+
+#include <assert.h>
+
+#include "fs/base/clock.h"
+
+/* How long what was proved at the base lasts. */
+static int64_t lifetime(const struct zkfs_lease *lease)
+{
+	return lease->timeout_ms - lease->timeout_ms / 16;
+}
+
+/* The leader's pings are no further apart than this, on our clock. */
+static int64_t ping_gap(const struct zkfs_lease *lease)
+{
+	return lease->timeout_ms / 4 + lease->timeout_ms / 32;
+}
+
+static int64_t period(const struct zkfs_lease *lease)
+{
+	int64_t ms = lease->timeout_ms / (lease->needed ? 12 : 6);
+
+	return ms > 0 ? ms : 1;
+}
+
+static struct zkfs_lease_beat *slot_of(struct zkfs_lease *lease, uint64_t id)
+{
+	return &lease->beats[id % ZKFS_LEASE_BEATS];
+}
+
+static bool in_flight(const struct zkfs_lease_beat *beat)
+{
+	return beat->id != 0 && beat->acked_ms == ZKFS_LEASE_UNKNOWN;
+}
+
+static bool acked(const struct zkfs_lease_beat *beat)
+{
+	return beat->id != 0 && beat->acked_ms != ZKFS_LEASE_UNKNOWN;
+}
+
+static bool over(const struct zkfs_lease *lease)
+{
+	return lease->base_ms == ZKFS_LEASE_UNKNOWN ||
+	       lease->now_ms >= lease->base_ms + lifetime(lease);
+}
+
+static void lose(struct zkfs_lease *lease)
+{
+	lease->alive = false;
+	lease->epoch++;
+}
+
+/* Time has gone on; it never goes back. */
+static void pass(struct zkfs_lease *lease, int64_t now_ms)
+{
+	if (now_ms > lease->now_ms)
+		lease->now_ms = now_ms;
+	if (lease->alive && over(lease))
+		lose(lease);
+}
+
+/* The leader was touched at this time or later. */
+static void prove(struct zkfs_lease *lease, int64_t base_ms)
+{
+	if (base_ms <= lease->base_ms)
+		return;
+	lease->base_ms = base_ms;
+	/* From here on the leader counts with the timeout negotiated last. */
+	if (base_ms >= lease->negotiated_ms)
+		lease->timeout_ms = lease->newest_timeout_ms;
+	if (!over(lease))
+		lease->alive = true;
+}
+
+/* The send time of the newest answered heartbeat whose answer had come by
+ * `by_ms`. */
+static int64_t newest_sent(const struct zkfs_lease *lease, int64_t by_ms)
+{
+	int64_t sent_ms = ZKFS_LEASE_UNKNOWN;
+
+	for (int i = 0; i < ZKFS_LEASE_BEATS; i++) {
+		const struct zkfs_lease_beat *beat = &lease->beats[i];
+
+		if (acked(beat) && beat->acked_ms <= by_ms &&
+		    beat->sent_ms > sent_ms)
+			sent_ms = beat->sent_ms;
+	}
+	return sent_ms;
+}
+
+/* m, k and j, each the newest one that can be. */
+static int64_t proved(const struct zkfs_lease *lease)
+{
+	int64_t m_ms, k_ms;
+
+	m_ms = newest_sent(lease, lease->now_ms);
+	k_ms = newest_sent(lease, m_ms);
+	if (k_ms == ZKFS_LEASE_UNKNOWN)
+		return ZKFS_LEASE_UNKNOWN;
+	return newest_sent(lease, k_ms - ping_gap(lease));
+}
+
+void zkfs_lease_init(struct zkfs_lease *lease)
+{
+	*lease = (struct zkfs_lease){
+		.now_ms = ZKFS_LEASE_UNKNOWN,
+		.negotiated_ms = ZKFS_LEASE_UNKNOWN,
+		.base_ms = ZKFS_LEASE_UNKNOWN,
+		.sent_ms = ZKFS_LEASE_UNKNOWN,
+	};
+}
+
+static void new_session(struct zkfs_lease *lease, uint64_t generation,
+			int64_t timeout_ms, int64_t begun_ms)
+{
+	lose(lease);
+	lease->generation = generation;
+	lease->timeout_ms = timeout_ms;
+	lease->base_ms = ZKFS_LEASE_UNKNOWN;
+	for (int i = 0; i < ZKFS_LEASE_BEATS; i++)
+		lease->beats[i] = (struct zkfs_lease_beat){0};
+	/* Creating a session is a transaction, agreed on by a quorum. */
+	prove(lease, begun_ms);
+}
+
+static void same_session(struct zkfs_lease *lease, int64_t timeout_ms,
+			 int64_t begun_ms)
+{
+	/* What is held counts with the shorter one until a proof lies after
+	 * the change. */
+	if (timeout_ms < lease->timeout_ms)
+		lease->timeout_ms = timeout_ms;
+	/* A revalidation touches the session, but is not agreed on by a
+	 * quorum: an old leader may have done it. A gap's worth of it is borne
+	 * here as it is by the heartbeats. */
+	if (begun_ms != ZKFS_LEASE_UNKNOWN)
+		prove(lease, begun_ms - ping_gap(lease));
+	pass(lease, lease->now_ms);
+}
+
+void zkfs_lease_session(struct zkfs_lease *lease, uint64_t generation,
+			int64_t timeout_ms, int64_t begun_ms, int64_t now_ms)
+{
+	assert(generation > 0 && generation >= lease->generation);
+	assert(timeout_ms > 0);
+	assert(begun_ms == ZKFS_LEASE_UNKNOWN || begun_ms <= now_ms);
+	pass(lease, now_ms);
+	lease->connected = true;
+	lease->newest_timeout_ms = timeout_ms;
+	lease->negotiated_ms = lease->now_ms;
+	lease->sent_ms = ZKFS_LEASE_UNKNOWN;
+	if (generation > lease->generation)
+		new_session(lease, generation, timeout_ms, begun_ms);
+	else
+		same_session(lease, timeout_ms, begun_ms);
+}
+
+void zkfs_lease_disconnected(struct zkfs_lease *lease, int64_t now_ms)
+{
+	pass(lease, now_ms);
+	lease->connected = false;
+}
+
+void zkfs_lease_need(struct zkfs_lease *lease, bool needed, int64_t now_ms)
+{
+	pass(lease, now_ms);
+	lease->needed = needed;
+}
+
+/* When the next heartbeat is due. */
+static int64_t next_due(const struct zkfs_lease *lease)
+{
+	uint64_t next = lease->last_id + 1;
+
+	if (!lease->connected ||
+	    in_flight(&lease->beats[next % ZKFS_LEASE_BEATS]))
+		return ZKFS_NEVER;
+	if (lease->sent_ms == ZKFS_LEASE_UNKNOWN)
+		return lease->now_ms;
+	return lease->sent_ms + period(lease);
+}
+
+bool zkfs_lease_due(const struct zkfs_lease *lease, int64_t now_ms)
+{
+	return next_due(lease) <=
+	       (now_ms > lease->now_ms ? now_ms : lease->now_ms);
+}
+
+uint64_t zkfs_lease_sent(struct zkfs_lease *lease, int64_t now_ms)
+{
+	struct zkfs_lease_beat *beat = slot_of(lease, lease->last_id + 1);
+
+	assert(lease->connected && !in_flight(beat));
+	pass(lease, now_ms);
+	lease->sent_ms = lease->now_ms;
+	*beat = (struct zkfs_lease_beat){
+		.id = ++lease->last_id,
+		.sent_ms = lease->now_ms,
+		.acked_ms = ZKFS_LEASE_UNKNOWN,
+	};
+	return beat->id;
+}
+
+void zkfs_lease_acked(struct zkfs_lease *lease, uint64_t id, int64_t now_ms)
+{
+	struct zkfs_lease_beat *beat = slot_of(lease, id);
+
+	pass(lease, now_ms);
+	/* One of an earlier session says nothing of this one. */
+	if (beat->id != id || !in_flight(beat))
+		return;
+	beat->acked_ms = lease->now_ms;
+	prove(lease, proved(lease));
+}
+
+void zkfs_lease_failed(struct zkfs_lease *lease, uint64_t id)
+{
+	struct zkfs_lease_beat *beat = slot_of(lease, id);
+
+	if (beat->id == id && in_flight(beat))
+		beat->id = 0;
+}
+
+bool zkfs_lease_tick(struct zkfs_lease *lease, int64_t now_ms)
+{
+	bool moved;
+
+	pass(lease, now_ms);
+	moved = lease->told != lease->epoch;
+	lease->told = lease->epoch;
+	return moved;
+}
+
+bool zkfs_lease_alive(struct zkfs_lease *lease, int64_t now_ms)
+{
+	pass(lease, now_ms);
+	return lease->alive;
+}
+
+int64_t zkfs_lease_left_ms(struct zkfs_lease *lease, int64_t now_ms)
+{
+	if (!zkfs_lease_alive(lease, now_ms))
+		return 0;
+	return lease->base_ms + lifetime(lease) - lease->now_ms;
+}
+
+int64_t zkfs_lease_deadline(const struct zkfs_lease *lease)
+{
+	int64_t due_ms = next_due(lease);
+
+	/* A loss was found on use, and the tick that tells of it is owed. */
+	if (lease->told != lease->epoch)
+		return lease->now_ms;
+	if (!lease->alive)
+		return due_ms;
+	return zkfs_clock_earlier(due_ms, lease->base_ms + lifetime(lease));
+}
