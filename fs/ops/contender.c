@@ -103,9 +103,7 @@ struct zkfs_contender *zkfs_contender_new(struct zkfs_opener *opener)
 		return NULL;
 	contender->fs = fs;
 	contender->tid = fuse_req_ctx(opener->op.req)->pid;
-	contender->answer_by_ms = ZKFS_NEVER;
-	if (opener->fi.flags & O_NONBLOCK)
-		contender->answer_by_ms = zkfs_fs_patience(fs);
+	contender->answer_by_ms = zkfs_fs_patience(fs);
 	contender->lock = zkfs_tree_path(opener->op.node->parent);
 	contender->info = describe(opener);
 	if (contender->lock && contender->info)
@@ -271,6 +269,10 @@ static void on_lost(struct zkfs_contender *contender)
 static void follow_state(struct zkfs_contender *contender)
 {
 	switch (zkfs_lockq_state(contender->lockq)) {
+	case ZKFS_LOCKQ_WAITING:
+		/* For others, no more for the server. */
+		contender->answer_by_ms = ZKFS_NEVER;
+		break;
 	case ZKFS_LOCKQ_HELD:
 		if (contender->opener)
 			answer_open(contender);

@@ -49,7 +49,7 @@ struct zkfs_contender {
 	bool broken;		/* lost, or released by name: I/O answers EIO */
 	pid_t tid;		/* of the opener */
 	int64_t grace_until_ms; /* 0: not interrupted */
-	int64_t answer_by_ms;	/* to the opener; NEVER unless O_NONBLOCK */
+	int64_t answer_by_ms;	/* to the opener; NEVER once it waits */
 	struct zkfs_opener *opener;
 	struct zkfs_link readers; /* struct zkfs_reader */
 	struct zkfs_buf *note;	  /* what was written to the handle */
