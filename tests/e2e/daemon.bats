@@ -448,6 +448,26 @@ mount_traced() {
 	done
 }
 
+@test "daemon: an unmount with -l lets a waiter have its lock" {
+	zk create /locks/x
+	zk_mount A
+	zk_as other lock /locks/x 5
+	wait_for_lock two
+	zk await_children /locks/x 4 10
+	umount -l "$A"
+	zk_as other unlock /locks/x
+	within 10 grep -qx two granted
+	kill -KILL "$WAITER"
+	daemon_ends A
+	zk await_children /locks/x 0 5
+}
+
+@test "daemon: -o auto_unmount: what a killed daemon leaves is unmounted" {
+	zk_mount A auto_unmount
+	zk_crash A
+	within 10 eval '! is_mounted "$A"'
+}
+
 @test "daemon: what is in use is not unmounted" {
 	zk create /d/f data
 	zk_mount A
@@ -655,6 +675,91 @@ ended_by() {
 	ends_in_failure "$pid"
 	has "$(<err)" "$A/f"
 	fails "" is_mounted "$A"
+}
+
+# Its open, relative to the lock, needs the server for nothing but to join.
+open_when_told() {
+	mkfifo go
+	py '
+lock = os.open(A[0], O_RDONLY)
+os.mknod("me", 0o100600, dir_fd=lock)
+print("ready", flush=True)
+with open("go") as file:
+    file.read()
+print(err(os.open, "me", O_WRONLY, dir_fd=lock))' "$A/locks/x" >answer \
+		3>&- 4>&- &
+	OPENER=$!
+	within 10 grep -q ready answer
+}
+
+@test "daemon: a lock asked for in vain is not joined by a late server" {
+	own_server
+	zk create /locks/x
+	zk_mount A timeo=1
+	open_when_told
+	kill -STOP "$OWN_PID"
+	echo >go
+	wait "$OPENER"
+	is "$(<answer)" $'ready\nETIMEDOUT'
+	# What was sent is done by it now: three names are made, and taken out.
+	kill -CONT "$OWN_PID"
+	within 10 joined_and_left
+	zk_as new lock /locks/x 5
+}
+
+joined_and_left() {
+	[ "$(zk_as new stat /locks/x cversion numChildren)" = $'6\n0' ]
+}
+
+# wait_for_lock NAME: in the background; WAITER is its pid.
+wait_for_lock() {
+	bash -c 'exec 9>"$1" || exit
+		echo "${1##*/}" >>granted
+		read -r <&8' bash "$A/locks/x/$1" 8<>"$E2E_IDLE" 3>&- 4>&- &
+	WAITER=$!
+}
+
+@test "daemon: who dies while the server hangs leaves the queue later" {
+	local one two
+	own_server
+	zk create /locks/x
+	zk_mount A timeo=50
+	wait_for_lock one
+	one=$WAITER
+	within 10 grep -qx one granted
+	wait_for_lock two
+	two=$WAITER
+	zk await_children /locks/x 6 10
+	wait_for_lock three
+	zk await_children /locks/x 9 10
+	kill -STOP "$OWN_PID"
+	kill -KILL "$two" "$one"
+	process_ends "$two"
+	process_ends "$one"
+	is "$(<granted)" one
+	kill -CONT "$OWN_PID"
+	within 10 grep -qx three granted
+	is "$(<granted)" $'one\nthree'
+	zk_as new await_children /locks/x 3 10
+}
+
+@test "daemon: a waiter waits on while the server restarts, beyond timeo" {
+	local one
+	own_server
+	zk create /locks/x
+	zk_mount A timeo=0.3
+	wait_for_lock one
+	one=$WAITER
+	within 10 grep -qx one granted
+	wait_for_lock two
+	zk await_children /locks/x 6 10
+	own_server_kill
+	fails "timed out" ls "$A/locks"
+	own_server_start
+	within 20 grep -q "same session" "$A.log"
+	is "$(<granted)" one
+	kill -KILL "$one"
+	within 10 grep -qx two granted
 }
 
 # -- a session that is over --------------------------------------------------

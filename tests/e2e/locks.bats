@@ -1039,6 +1039,27 @@ for _ in range(2):
 	release two
 }
 
+@test "lock: a lock that is removed under its holder is lost" {
+	zk_mount A
+	exec 8<>"$A/locks/x/me"
+	zk rmr /locks/x
+	py 'if not within(5, lambda: err(os.write, 8, b"x") == "EIO"):
+    sys.exit("the holder was not told")'
+	exec 8>&-
+	fails "No such file" ls "$A/locks/x"
+	fails "no node" zk exists /locks/x
+}
+
+@test "lock: without the right to join there is no lock, and no wait" {
+	zk protect /locks/x world anyone read
+	zk_mount A
+	py 'expect("EACCES", os.open, A[0], O_WRONLY | O_CREAT)
+expect("EACCES", os.open, A[0], O_WRONLY | O_CREAT | O_NONBLOCK)
+' "$A/locks/x/me"
+	is "$(ls -A "$A/locks/x")" ""
+	is "$(zk ls /locks/x)" ""
+}
+
 @test "lock: unmounting releases it at once" {
 	local since
 	zk_mount A
