@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -188,6 +189,13 @@ static void collect_results(const struct crowd *crowd)
 	}
 }
 
+/* They are ignored (SIGCHLD), so that this returns when the last has gone. */
+static void wait_for_processes(void)
+{
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+}
+
 static void say(const char *what, int64_t since)
 {
 	(void)printf("%s %.0f\n", what,
@@ -220,6 +228,7 @@ int main(int argc, char **argv)
 	release(&crowd);
 	collect_results(&crowd);
 	say("granted", since);
+	wait_for_processes();
 	free(crowd.held);
 	return 0;
 }
