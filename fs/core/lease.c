@@ -15,18 +15,19 @@
 /* How long what was proved at the base lasts. */
 static int64_t lifetime(const struct zkfs_lease *lease)
 {
-	return lease->timeout_ms - lease->timeout_ms / 16;
+	return lease->shortest_ms - lease->shortest_ms / 16;
 }
 
-/* The leader's pings are no further apart than this, on our clock. */
+/* The leader's pings are no further apart than this, on our clock. Each timeout
+ * is twice the tick at least, and the tick may have grown. */
 static int64_t ping_gap(const struct zkfs_lease *lease)
 {
-	return lease->timeout_ms / 4 + lease->timeout_ms / 32;
+	return lease->longest_ms / 4 + lease->longest_ms / 32;
 }
 
 static int64_t period(const struct zkfs_lease *lease)
 {
-	int64_t ms = lease->timeout_ms / (lease->needed ? 12 : 6);
+	int64_t ms = lease->shortest_ms / (lease->needed ? 12 : 6);
 
 	return ms > 0 ? ms : 1;
 }
@@ -73,9 +74,6 @@ static void prove(struct zkfs_lease *lease, int64_t base_ms)
 	if (base_ms <= lease->base_ms)
 		return;
 	lease->base_ms = base_ms;
-	/* From here on the leader counts with the timeout negotiated last. */
-	if (base_ms >= lease->negotiated_ms)
-		lease->timeout_ms = lease->newest_timeout_ms;
 	if (!over(lease))
 		lease->alive = true;
 }
@@ -112,7 +110,6 @@ void zkfs_lease_init(struct zkfs_lease *lease)
 {
 	*lease = (struct zkfs_lease){
 		.now_ms = ZKFS_LEASE_UNKNOWN,
-		.negotiated_ms = ZKFS_LEASE_UNKNOWN,
 		.base_ms = ZKFS_LEASE_UNKNOWN,
 		.sent_ms = ZKFS_LEASE_UNKNOWN,
 	};
@@ -123,7 +120,8 @@ static void new_session(struct zkfs_lease *lease, uint64_t generation,
 {
 	lose(lease);
 	lease->generation = generation;
-	lease->timeout_ms = timeout_ms;
+	lease->shortest_ms = timeout_ms;
+	lease->longest_ms = timeout_ms;
 	lease->base_ms = ZKFS_LEASE_UNKNOWN;
 	for (int i = 0; i < ZKFS_LEASE_BEATS; i++)
 		lease->beats[i] = (struct zkfs_lease_beat){0};
@@ -134,10 +132,10 @@ static void new_session(struct zkfs_lease *lease, uint64_t generation,
 static void same_session(struct zkfs_lease *lease, int64_t timeout_ms,
 			 int64_t begun_ms)
 {
-	/* What is held counts with the shorter one until a proof lies after
-	 * the change. */
-	if (timeout_ms < lease->timeout_ms)
-		lease->timeout_ms = timeout_ms;
+	if (timeout_ms < lease->shortest_ms)
+		lease->shortest_ms = timeout_ms;
+	if (timeout_ms > lease->longest_ms)
+		lease->longest_ms = timeout_ms;
 	/* A revalidation touches the session, but is not agreed on by a
 	 * quorum: an old leader may have done it. A gap's worth of it is borne
 	 * here as it is by the heartbeats. */
@@ -154,8 +152,6 @@ void zkfs_lease_session(struct zkfs_lease *lease, uint64_t generation,
 	assert(begun_ms == ZKFS_LEASE_UNKNOWN || begun_ms <= now_ms);
 	pass(lease, now_ms);
 	lease->connected = true;
-	lease->newest_timeout_ms = timeout_ms;
-	lease->negotiated_ms = lease->now_ms;
 	lease->sent_ms = ZKFS_LEASE_UNKNOWN;
 	if (generation > lease->generation)
 		new_session(lease, generation, timeout_ms, begun_ms);

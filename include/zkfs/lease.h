@@ -90,10 +90,9 @@ struct zkfs_lease {
 	uint64_t epoch;
 	uint64_t told; /* the epoch that the last tick has seen */
 	uint64_t last_id;
-	int64_t now_ms;		   /* the latest time we were told */
-	int64_t timeout_ms;	   /* the rule's T */
-	int64_t newest_timeout_ms; /* negotiated last, and when that was */
-	int64_t negotiated_ms;
+	int64_t now_ms;	     /* the latest time we were told */
+	int64_t shortest_ms; /* timeouts negotiated in this session */
+	int64_t longest_ms;
 	int64_t base_ms; /* ZKFS_LEASE_UNKNOWN: none */
 	int64_t sent_ms; /* the last heartbeat; ZKFS_LEASE_UNKNOWN: none */
 	bool connected;
@@ -108,10 +107,12 @@ struct zkfs_lease {
 void zkfs_lease_init(struct zkfs_lease *lease);
 
 /* Connected, or reconnected, to this session (counted from 1) with this
- * negotiated timeout; a change of the timeout is taken over. `begun_ms`: when
- * the connection that succeeded was begun, or any time before that: the leader
- * was touched after it, by the creation of the session or by its revalidation,
- * so what is new can be granted at once. ZKFS_LEASE_UNKNOWN: not known. */
+ * negotiated timeout. Should that change within a session the shorter one
+ * counts from then on: a new leader goes by the one from its creation.
+ * `begun_ms`: when the connection that succeeded was begun, or any time before
+ * that: the leader was touched after it, by the creation of the session or by
+ * its revalidation, so what is new can be granted at once. ZKFS_LEASE_UNKNOWN:
+ * not known. */
 void zkfs_lease_session(struct zkfs_lease *lease, uint64_t generation,
 			int64_t timeout_ms, int64_t begun_ms, int64_t now_ms);
 /* The connection is gone: nothing is due until the next session call. */
