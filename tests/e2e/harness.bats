@@ -75,3 +75,31 @@ churned() {
 	has "$(cat "$BATS_TEST_TMPDIR/overdue")" "sleep 100"
 	rm "$BATS_TEST_TMPDIR/overdue"
 }
+
+@test "harness: a mount that hangs is aborted, with the daemon's stack" {
+	zk create /f x
+	zk_mount A
+	kill -STOP "${MOUNT_PID[A]}"
+	limit 0.5
+	fails "" cat "$A/f"
+	stop_watchdog
+	is "$(connections_below "$BATS_TEST_TMPDIR/")" ""
+	kill -KILL "${MOUNT_PID[A]}" || :
+	wait "${MOUNT_PID[A]}" || :
+	unset "MOUNT_PID[A]"
+	has "$(cat overdue)" "cat $A/f"
+	! command -v gdb >/dev/null || has "$(cat overdue)" zkfs_loop_run
+	rm overdue
+}
+
+@test "harness: zk.py alone does what the server does" {
+	zk create /f hello
+	is "$(timeout 30 "$E2E_DIR/zk.py" run "$SOURCE" alone get /f)" hello
+	fails "no node" timeout 30 "$E2E_DIR/zk.py" run "$SOURCE" alone \
+		exists /g
+}
+
+@test "harness: a process that lost its parent is found" {
+	(sleep 1000 3>&- 4>&- & echo $! >stray)
+	strays | grep -qx "$(<stray)"
+}
