@@ -62,10 +62,13 @@ def hear_of_children():
 
 
 def is_alive(pid):
+    """Whether any of its threads is, and with it its sockets."""
     try:
+        threads = os.listdir("/proc/%d/task" % pid)
         with open("/proc/%d/stat" % pid, encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
+            state = file.read().rpartition(")")[2].split()[0]
+        return len(threads) > 1 or state not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
