@@ -226,6 +226,12 @@ void zkfs_commit_conflict(struct zkfs_commit *commit)
 		(void)fail(commit, -ESTALE);
 }
 
+void zkfs_commit_refused(struct zkfs_commit *commit, int error)
+{
+	if (owes(commit) && !commit->failed && !commit->unlinked)
+		(void)refuse_write(commit, error);
+}
+
 void zkfs_commit_unlink(struct zkfs_commit *commit)
 {
 	commit->unlinked = true;

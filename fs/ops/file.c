@@ -411,6 +411,13 @@ static void write_fini(struct zkfs_op *op)
 	free(write->data);
 }
 
+/* The write is lost to the handle: what came before it is no file. */
+static void write_refuse(struct write_op *write, int error)
+{
+	zkfs_commit_refused(&write->store.file->commit, error);
+	zkfs_reply_error(write, error);
+}
+
 static void on_looked(struct zkfs_zk_req *req,
 		      const struct zkfs_zk_reply *reply)
 {
@@ -421,7 +428,7 @@ static void on_looked(struct zkfs_zk_req *req,
 	struct zkfs_file *file = write->store.file;
 
 	if (reply->error && reply->error != ZKFS_E_NONODE) {
-		zkfs_reply_zk_error(op, reply->error);
+		write_refuse(write, zkfs_error_to_errno(reply->error));
 		return;
 	}
 	if (!looked_aside(file, op->path) && !is_base(file, reply) &&
@@ -438,7 +445,7 @@ static void write_look(struct write_op *write, const char *data, size_t size,
 
 	write->data = malloc(size ? size : 1);
 	if (!write->data) {
-		zkfs_reply_error(op, -ENOMEM);
+		write_refuse(write, -ENOMEM);
 		return;
 	}
 	memcpy(write->data, data, size);

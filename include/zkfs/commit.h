@@ -153,6 +153,11 @@ void zkfs_commit_killed(struct zkfs_commit *commit, uint64_t owner);
  * come in the server's order, so a change that is seen before the reply came
  * before the set, and the reply tells of it. */
 void zkfs_commit_conflict(struct zkfs_commit *commit);
+/* A write was refused with `error` before it got here, and nothing will make it
+ * good: the handle fails with that if it owes anything, so that neither half of
+ * a file nor the bare truncation before it is committed. Not for EINTR, upon
+ * which programs write again. */
+void zkfs_commit_refused(struct zkfs_commit *commit, int error);
 /* Our own mount has removed the name: commits succeed and do nothing. */
 void zkfs_commit_unlink(struct zkfs_commit *commit);
 

@@ -7,6 +7,7 @@
  *            FLUSH, not committed        t1:9     ftruncate to 9 bytes
  *   y        FSYNC                       s1:text  WRITE with O_SYNC
  *   r        RELEASE                     c:text   another client sets it
+ *   x        a WRITE that times out on its way here
  *
  * and "!ESTALE" after a word is the error it must answer.
  */
@@ -272,6 +273,9 @@ static int trace_verb(struct world *w, char verb, uint64_t owner,
 		foreign_set(w, arg);
 		zkfs_commit_conflict(&w->commit);
 		return 0;
+	case 'x':
+		zkfs_commit_refused(&w->commit, -ETIMEDOUT);
+		return 0;
 	default:
 		fail_msg("no such verb: %c", verb);
 		return 0;
@@ -283,7 +287,8 @@ static int error_named(const char *name)
 	static const struct {
 		const char *name;
 		int error;
-	} names[] = {{"ESTALE", ESTALE}, {"EFBIG", EFBIG}};
+	} names[] = {
+		{"ESTALE", ESTALE}, {"EFBIG", EFBIG}, {"ETIMEDOUT", ETIMEDOUT}};
 
 	if (!name)
 		return 0;
@@ -368,6 +373,13 @@ static const struct trace traces[] = {
 	{"conflict, then echo", TRUNC,
 	 "f1 c:new w1:x!ESTALE f1!ESTALE r!ESTALE", ""},
 	{"conflict after the write", 0, "w1:x c:new w1:y!ESTALE f1!ESTALE", ""},
+	{"the second write is refused", 0,
+	 "w1:x x w1:y!ETIMEDOUT f1!ETIMEDOUT y!ETIMEDOUT r!ETIMEDOUT", ""},
+	{"the only write is refused", TRUNC, "f1 x f1!ETIMEDOUT", ""},
+	{"a write is refused with nothing owed", TRUNC, "w1:a f1 x w1:b f1 r",
+	 "a|ab|"},
+	{"a write is refused after the conflict", TRUNC,
+	 "w1:x c:new x w1:y!ESTALE f1!ESTALE", ""},
 	{"conflict of a file only read", 0, "c:new f1 y r", ""},
 	{"conflict of an append", APPEND, "w1:x c:new w1:y f1 r", "newxy|"},
 	{"conflict of an append, before", APPEND, "c:new f1 w1:y f1 r",
