@@ -229,7 +229,7 @@ static void tear_down(struct daemon *d)
 	 * goes. */
 	if (d->has_fs)
 		zkfs_fs_fini(&d->fs);
-	zkfs_unmount(d->loop.session);
+	zkfs_unmount(d->loop.session, d->path);
 	if (d->loop.zk)
 		zkfs_session_close(d->loop.zk, DRAIN_LIMIT_MS);
 	if (d->loop.signal_fd >= 0)

@@ -297,10 +297,16 @@ int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 	return -EIO;
 }
 
-void zkfs_unmount(struct fuse_session *session)
+void zkfs_unmount(struct fuse_session *session, const char *path)
 {
+	struct stat st;
+
 	if (!session)
 		return;
 	fuse_session_unmount(session);
 	fuse_session_destroy(session);
+	/* `umount -f` of a mount in use aborts the connection and leaves the
+	 * mount, which libfuse then takes for unmounted. */
+	if (is_zkfs(path) && stat(path, &st) < 0 && errno == ENOTCONN)
+		(void)detach(path);
 }

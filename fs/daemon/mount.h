@@ -20,7 +20,7 @@ int zkfs_mount_check(const char *mountpoint, char **ret_path, char *words,
 int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 	       struct zkfs_fs *fs, struct fuse_session **ret_session,
 	       char *words, size_t words_len);
-/* Unmounts (if it is still mounted) and frees. NULL is fine. */
-void zkfs_unmount(struct fuse_session *session);
+/* Unmounts `path` (if it is still mounted) and frees. NULL is fine. */
+void zkfs_unmount(struct fuse_session *session, const char *path);
 
 #endif
