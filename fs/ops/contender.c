@@ -104,6 +104,7 @@ struct zkfs_contender *zkfs_contender_new(struct zkfs_opener *opener)
 	contender->fs = fs;
 	contender->tid = fuse_req_ctx(opener->op.req)->pid;
 	contender->answer_by_ms = zkfs_fs_patience(fs);
+	zkfs_lock_wake(fs, contender->answer_by_ms);
 	contender->lock = zkfs_tree_path(opener->op.node->parent);
 	contender->info = describe(opener);
 	if (contender->lock && contender->info)

@@ -37,6 +37,7 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 	zkfs_list_init(&fs->ops);
 	zkfs_list_init(&fs->contenders);
 	zkfs_list_init(&fs->unlinkers);
+	fs->lock_scan_ms = ZKFS_NEVER;
 	fs->generation = zkfs_zk_generation(zk);
 	fs->listener.changed = on_session;
 	zkfs_zk_listen(zk, &fs->listener);

@@ -59,6 +59,7 @@ struct zkfs_fs {
 	struct zkfs_link ops;	     /* every request under way */
 	struct zkfs_link contenders; /* ours, also those on their way out */
 	struct zkfs_link unlinkers;  /* `rm` of entries, until they are gone */
+	int64_t lock_scan_ms;	     /* when one of these two may be due */
 	struct zkfs_zk_listener listener;
 	uint64_t generation; /* of the session, as last heard */
 	bool ready; /* the kernel's INIT was answered: the mount is usable */

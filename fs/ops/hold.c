@@ -16,6 +16,7 @@
 #include "fs/ops/caller.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/entry.h"
+#include "fs/ops/lock.h"
 
 #define NOTE_MAX 4096
 
@@ -37,11 +38,12 @@ static void on_interrupted(struct zkfs_op *op)
 		return;
 	contender->opener = NULL;
 	opener->contender = NULL;
-	if (!contender->started || zkfs_caller_dying(contender->tid))
+	if (!contender->started || zkfs_caller_dying(contender->tid)) {
 		zkfs_contender_leave(contender, -EINTR);
-	else
-		contender->grace_until_ms =
-			zkfs_clock_ms() + ZKFS_CONTENDER_GRACE_MS;
+		return;
+	}
+	contender->grace_until_ms = zkfs_clock_ms() + ZKFS_CONTENDER_GRACE_MS;
+	zkfs_lock_wake(contender->fs, contender->grace_until_ms);
 }
 
 static void opener_fini(struct zkfs_op *op)
@@ -95,6 +97,7 @@ static void join(struct zkfs_opener *opener)
 	opener->op.node->reserved_until_ms = 0;
 	if (kept) {
 		kept->grace_until_ms = 0;
+		zkfs_lock_wake(fs, kept->answer_by_ms);
 		kept->opener = opener;
 		opener->contender = kept;
 		if (zkfs_op_park(&opener->op))

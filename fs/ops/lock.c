@@ -220,6 +220,7 @@ static void leave_ours(struct unlink_op *rm)
 	}
 	/* It holds the directory, and the server may be away for long. */
 	rm->answer_by_ms = zkfs_fs_short_patience(fs);
+	zkfs_lock_wake(fs, rm->answer_by_ms);
 	zkfs_list_append(&fs->unlinkers, &rm->link);
 	if (!zkfs_op_park(&rm->op)) {
 		zkfs_list_splice(&fs->contenders, &leaving);
@@ -345,7 +346,20 @@ void zkfs_lock_session(struct zkfs_fs *fs)
 	}
 }
 
+/* A turn of the loop must not look at thousands who wait: this is the earliest
+ * time at which any of them may be due, and all are looked at only then. It may
+ * be too early, when who set it is gone, but never too late. */
+void zkfs_lock_wake(struct zkfs_fs *fs, int64_t at_ms)
+{
+	fs->lock_scan_ms = zkfs_clock_earlier(fs->lock_scan_ms, at_ms);
+}
+
 int64_t zkfs_lock_deadline(const struct zkfs_fs *fs)
+{
+	return fs->lock_scan_ms;
+}
+
+static int64_t next_deadline(const struct zkfs_fs *fs)
 {
 	int64_t deadline = ZKFS_NEVER;
 
@@ -370,6 +384,8 @@ int64_t zkfs_lock_deadline(const struct zkfs_fs *fs)
 
 void zkfs_lock_tick(struct zkfs_fs *fs, int64_t now_ms)
 {
+	if (now_ms < fs->lock_scan_ms)
+		return;
 	zkfs_list_for_each_safe(it, &fs->contenders) {
 		struct zkfs_contender *contender =
 			zkfs_list_entry(it, struct zkfs_contender, link);
@@ -387,4 +403,5 @@ void zkfs_lock_tick(struct zkfs_fs *fs, int64_t now_ms)
 		if (rm->answer_by_ms <= now_ms)
 			zkfs_reply_error(rm, -ETIMEDOUT);
 	}
+	fs->lock_scan_ms = next_deadline(fs);
 }

@@ -45,6 +45,8 @@ struct zkfs_contender *zkfs_lock_find_ours(const struct zkfs_fs *fs,
 void zkfs_lock_session(struct zkfs_fs *fs);
 void zkfs_lock_tick(struct zkfs_fs *fs, int64_t now_ms);
 int64_t zkfs_lock_deadline(const struct zkfs_fs *fs);
+/* A contender or an `rm` has got a deadline: tick by then. */
+void zkfs_lock_wake(struct zkfs_fs *fs, int64_t at_ms);
 /* A contender has left: an `rm` may have waited for that. */
 void zkfs_lock_left(struct zkfs_fs *fs);
 
