@@ -92,17 +92,30 @@ static void on_lookup_data(struct zkfs_zk_req *req,
 			   const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
-	struct zkfs_node *node;
 
 	if (reply->error) {
 		zkfs_reply_zk_error(op, reply->error);
 		return;
 	}
-	node = zkfs_tree_intern(&op->fs->tree, op->node, op->name,
-				ZKFS_TYPE_DATA, reply->stat->czxid);
+	/* Tools that copy or unpack a directory make its data file, if it has
+	 * one, with O_EXCL: in one that is new, or being emptied, there is none
+	 * before it has data. */
+	if (reply->stat->data_length == 0 &&
+	    zkfs_clock_ms() < op->node->dir_until_ms) {
+		zkfs_reply_error(op, -ENOENT);
+		return;
+	}
+	zkfs_meta_answer_data(op, reply->stat);
+}
+
+void zkfs_meta_answer_data(struct zkfs_op *op, const struct zkfs_stat *stat)
+{
+	struct zkfs_node *node = zkfs_tree_intern(
+		&op->fs->tree, op->node, op->name, ZKFS_TYPE_DATA, stat->czxid);
+
 	if (node)
-		zkfs_tree_saw(node, reply->stat, zkfs_clock_ms());
-	answer_node(op, node, reply->stat);
+		zkfs_tree_saw(node, stat, zkfs_clock_ms());
+	answer_node(op, node, stat);
 }
 
 static bool is_data_name(const struct zkfs_op *op)

@@ -26,5 +26,7 @@ struct zkfs_node *zkfs_meta_intern(struct zkfs_fs *fs, struct zkfs_node *parent,
 				   const struct zkfs_stat *stat);
 /* Answers a LOOKUP-like op for `name` in op->node with what was found. */
 void zkfs_meta_answer(struct zkfs_op *op, const struct zkfs_stat *stat);
+/* The same for the data file of the directory op->node. */
+void zkfs_meta_answer_data(struct zkfs_op *op, const struct zkfs_stat *stat);
 
 #endif

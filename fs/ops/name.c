@@ -39,6 +39,11 @@ void zkfs_name_keep_dir(struct zkfs_node *dir)
 	dir->dir_until_ms = zkfs_clock_ms() + KEEP_DIR_MS;
 }
 
+static bool is_data_name(const struct zkfs_op *op)
+{
+	return strcmp(op->name, op->fs->config.dataname) == 0;
+}
+
 /* Whether a user may make this name in the op's directory; answers if not. */
 static bool may_make(struct zkfs_op *op)
 {
@@ -48,7 +53,7 @@ static bool may_make(struct zkfs_op *op)
 		error = -ENAMETOOLONG;
 	else if (!zkfs_path_name_valid(op->name))
 		error = -EINVAL;
-	else if (strcmp(op->name, op->fs->config.dataname) == 0)
+	else if (is_data_name(op))
 		error = -EEXIST;
 	if (error)
 		zkfs_reply_error(op, error);
@@ -93,6 +98,30 @@ static void make_file(struct create_op *create)
 	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_mknod);
 }
 
+static void on_data_found(struct zkfs_zk_req *req,
+			  const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+
+	if (reply->error)
+		zkfs_reply_zk_error(op, reply->error);
+	else
+		zkfs_meta_answer_data(op, reply->stat);
+}
+
+/* A directory's data file is there as soon as somebody asks for it. */
+static void make_data(struct zkfs_op *op)
+{
+	free(op->path);
+	op->path = zkfs_tree_path(op->node);
+	if (!op->path) {
+		zkfs_reply_error(op, -ENOMEM);
+		return;
+	}
+	op->zk.kind = ZKFS_ZK_EXISTS;
+	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_data_found);
+}
+
 void zkfs_name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 		     mode_t mode, dev_t rdev)
 {
@@ -105,8 +134,22 @@ void zkfs_name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 		zkfs_reply_error(create, -EPERM);
 	else if (zkfs_lock_is_lock_node(create->op.fs, create->op.node))
 		zkfs_lock_mknod(&create->op);
+	else if (is_data_name(&create->op))
+		make_data(&create->op);
 	else if (may_make(&create->op))
 		make_file(create);
+}
+
+/* Its data, if it gets any, may come before its children. */
+static void answer_mkdir(struct zkfs_op *op, const struct zkfs_stat *stat)
+{
+	struct zkfs_fs *fs = op->fs;
+	struct zkfs_node *node = zkfs_meta_intern(fs, op->node, op->name, stat);
+
+	if (node && node->type == ZKFS_TYPE_DIR)
+		zkfs_name_keep_dir(node);
+	zkfs_meta_answer(op, stat);
+	zkfs_tree_unref(&fs->tree, node);
 }
 
 static void on_mkdir_look(struct zkfs_zk_req *req,
@@ -120,7 +163,7 @@ static void on_mkdir_look(struct zkfs_zk_req *req,
 	else if (reply->error)
 		zkfs_reply_zk_error(create, reply->error);
 	else
-		zkfs_meta_answer(&create->op, reply->stat);
+		answer_mkdir(&create->op, reply->stat);
 }
 
 static void on_mkdir(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
