@@ -371,6 +371,8 @@ class Stress:
             return
         if status != 0:
             self.blame("the daemon of", path, "ended with", status)
+            with open(path + ".log", encoding="utf-8") as log:
+                self.blame("its log ends so:\n" + log.read()[-1000:])
 
     def start_worker(self, number):
         self.generations[number] += 1
