@@ -56,21 +56,17 @@ make_build() {
 
 # A group: one build, one test.
 group_build() {
-	local kind=$1
-	build_status[$kind]=0
-	make_build "$kind" || build_status[$kind]=$?
-	if [ "${build_status[$kind]}" -eq 0 ]; then
-		count_pass
-	else
-		count_fail
-	fi
+	make_build "$1" && count_pass
 }
 
 # Makes a build that a group needs, as a group of its own before it.
 need_build() {
 	local kind=$1
-	[ -n "${build_status[$kind]-}" ] ||
-		run_group "build/$kind" group_build "$kind"
+	if [ -z "${build_status[$kind]-}" ]; then
+		build_status[$kind]=0
+		run_group "build/$kind" group_build "$kind" ||
+			build_status[$kind]=1
+	fi
 	[ "${build_status[$kind]}" -eq 0 ]
 }
 

@@ -5,6 +5,9 @@
 # A group is a function that calls count_pass, count_fail and count_skip. One
 # that fails and has counted no failure, or has counted nothing at all, is
 # itself one failed test: a group cannot pass by not running.
+#
+# A group runs in a subshell and leaves its counts in a file, so that several
+# may run at once.
 
 total_passed=0
 total_failed=0
@@ -37,10 +40,29 @@ check() {
 	fi
 }
 
-# Usage: run_group NAME FUNCTION [ARG...]
-run_group() {
-	local name=$1 log="$logs/${1//\//-}.log" start=$SECONDS words
+# The groups under way: their process ids by their names. Each says its name
+# into a pipe at its end: "wait -n" of bash 5.2 knows nothing of a child that
+# has ended before it is called.
+declare -A running=()
+done_fd=
+
+# Usage: start_group NAME FUNCTION [ARG...]
+start_group() {
+	local name=$1 log="$logs/${1//\//-}.log"
 	shift
+	[ -n "$done_fd" ] || exec {done_fd}<> <(:)
+	rm -f "$log.counts"
+	group_body "$name" "$log" "$@" &
+	running[$name]=$!
+}
+
+group_body() {
+	local name=$1 log=$2 start=$SECONDS
+	shift 2
+	limited_pid=
+	# shellcheck disable=SC2064
+	trap "echo '$name' >&$done_fd" EXIT
+	trap stop_limited INT TERM
 	passed=0 failed=0 skipped=0
 	if ! "$@" >"$log" 2>&1; then
 		[ "$failed" -gt 0 ] || count_fail
@@ -49,18 +71,65 @@ run_group() {
 		echo "nothing was run" >>"$log"
 		count_fail
 	fi
-	words="($((SECONDS - start)) s): $passed passed"
+	echo "$passed $failed $skipped $((SECONDS - start))" >"$log.counts"
+}
+
+# Finds a group under way that has ended, as soon as there is one, and leaves
+# its name in `ended`: a subshell that waited would keep signals from us. A
+# group that was killed has said nothing; it is looked for now and then.
+await_group() {
+	while ! read -t 5 -r ended <&"$done_fd"; do
+		for ended in "${!running[@]}"; do
+			kill -0 "${running[$ended]}" 2>/dev/null || return 0
+		done
+	done
+}
+
+# Waits for one of the groups under way, and adds it to the whole. Fails if it
+# has failed.
+finish_group() {
+	local name log words passed failed skipped seconds
+	await_group
+	name=$ended
+	wait "${running[$name]}"
+	unset "running[$name]"
+	log="$logs/${name//\//-}.log"
+	# Without counts it has come to a bad end.
+	if ! read -r passed failed skipped seconds 2>/dev/null <"$log.counts"; then
+		passed=0 failed=1 skipped=0 seconds=0
+	fi
+	rm -f "$log.counts"
+	words="$name ($seconds s): $passed passed"
 	[ "$failed" -eq 0 ] || words+=", $failed failed"
 	[ "$skipped" -eq 0 ] || words+=", $skipped skipped"
-	if [ "$failed" -eq 0 ]; then
-		echo "ok $name $words"
-	else
-		echo "not ok $name $words"
-		show_log "$log"
-	fi
 	total_passed=$((total_passed + passed))
 	total_failed=$((total_failed + failed))
 	total_skipped=$((total_skipped + skipped))
+	if [ "$failed" -gt 0 ]; then
+		echo "not ok $words"
+		show_log "$log"
+		return 1
+	fi
+	echo "ok $words"
+}
+
+# Waits until fewer than that many groups are under way.
+finish_to() {
+	while [ ${#running[@]} -ge "$1" ]; do
+		finish_group || :
+	done
+}
+
+# Runs a group alone. Fails if it has failed.
+run_group() {
+	finish_to 1
+	start_group "$@"
+	finish_group
+}
+
+stop_groups() {
+	[ ${#running[@]} -eq 0 ] || kill "${running[@]}" 2>/dev/null
+	wait
 }
 
 # The end of a log without what went well, indented, so that no line of it is
@@ -94,4 +163,12 @@ limited() {
 		echo "not done after $limit s: $*"
 	fi
 	return "$status"
+}
+
+# Ends what limited() has started, and ourselves.
+stop_limited() {
+	trap '' INT TERM
+	[ -z "$limited_pid" ] || kill "$limited_pid" 2>/dev/null
+	wait
+	exit 130
 }
