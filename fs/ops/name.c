@@ -17,6 +17,7 @@
 #include "fs/base/util.h"
 #include "fs/ops/file.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/lost.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
@@ -27,11 +28,13 @@ struct create_op {
 	struct zkfs_op op;
 	struct zkfs_zk_op steps[2];
 	struct zkfs_zk_req look; /* mkdir: the Stat, right behind the create */
+	struct zkfs_lost lost;
 };
 
 struct remove_op {
 	struct zkfs_op op;
 	struct zkfs_node *victim; /* referenced; NULL if it is not known */
+	struct zkfs_lost lost;
 };
 
 void zkfs_name_keep_dir(struct zkfs_node *dir)
@@ -69,13 +72,57 @@ static int create_errno(enum zkfs_error error)
 	return zkfs_error_to_errno(error);
 }
 
+static void create_fini(struct zkfs_op *op)
+{
+	struct create_op *create = zkfs_container_of(op, struct create_op, op);
+
+	zkfs_zk_cancel(op->fs->zk, &create->look);
+	zkfs_lost_cancel(&create->lost);
+}
+
+static void create_again(struct create_op *create)
+{
+	struct zkfs_zk *zk = create->op.fs->zk;
+
+	zkfs_zk_submit(zk, &create->op.zk);
+	if (create->look.done)
+		zkfs_zk_submit(zk, &create->look);
+}
+
+static void on_create_found(struct zkfs_lost *lost, bool known,
+			    const struct zkfs_stat *stat)
+{
+	struct create_op *create =
+		zkfs_container_of(lost, struct create_op, lost);
+
+	/* If it is there it is ours or somebody else's, and to say so of the
+	 * wrong one is worse than an error: two would have made it. */
+	if (!known || stat)
+		zkfs_reply_error(create, -EIO);
+	else
+		create_again(create);
+}
+
+static void create_failed(struct create_op *create, enum zkfs_error error)
+{
+	struct zkfs_op *op = &create->op;
+
+	if (error != ZKFS_E_LOST) {
+		zkfs_reply_error(op, create_errno(error));
+		return;
+	}
+	zkfs_zk_cancel(op->fs->zk, &create->look);
+	zkfs_lost_look(&create->lost, op->fs, op->path, op->zk.deadline_ms,
+		       on_create_found);
+}
+
 static void on_mknod(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 	struct create_op *create = zkfs_container_of(op, struct create_op, op);
 
 	if (reply->error)
-		zkfs_reply_error(op, create_errno(reply->error));
+		create_failed(create, reply->error);
 	else
 		zkfs_meta_answer(op, &create->steps[1].stat);
 }
@@ -87,6 +134,7 @@ static void make_file(struct create_op *create)
 {
 	struct zkfs_op *op = &create->op;
 
+	op->fini = create_fini;
 	create->steps[0] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
 					       .path = op->path};
 	create->steps[1] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_SET,
@@ -171,15 +219,9 @@ static void on_mkdir(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 
 	if (reply->error)
-		zkfs_reply_error(op, create_errno(reply->error));
+		create_failed(zkfs_container_of(op, struct create_op, op),
+			      reply->error);
 	/* else the look-up behind it answers */
-}
-
-static void mkdir_fini(struct zkfs_op *op)
-{
-	struct create_op *create = zkfs_container_of(op, struct create_op, op);
-
-	zkfs_zk_cancel(op->fs->zk, &create->look);
 }
 
 void zkfs_name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -193,7 +235,7 @@ void zkfs_name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (!create || !zkfs_op_path(&create->op, name))
 		return;
 	op = &create->op;
-	op->fini = mkdir_fini;
+	op->fini = create_fini;
 	if (zkfs_lock_is_lock_node(op->fs, op->node)) {
 		zkfs_reply_error(op, -EPERM);
 		return;
@@ -221,6 +263,7 @@ static void remove_fini(struct zkfs_op *op)
 {
 	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
 
+	zkfs_lost_cancel(&rm->lost);
 	if (!rm->victim)
 		return;
 	rm->victim->n_own_changes--;
@@ -236,6 +279,29 @@ static void forget_victim(struct remove_op *rm)
 	zkfs_tree_detach(&rm->op.fs->tree, rm->victim);
 }
 
+static void removed(struct remove_op *rm)
+{
+	zkfs_name_keep_dir(rm->op.node);
+	forget_victim(rm);
+	zkfs_reply_error(rm, 0);
+}
+
+static void on_removal_found(struct zkfs_lost *lost, bool known,
+			     const struct zkfs_stat *stat)
+{
+	struct remove_op *rm = zkfs_container_of(lost, struct remove_op, lost);
+	const struct zkfs_node *victim = rm->victim;
+	bool same = stat && victim && !victim->adopt &&
+		    victim->czxid == stat->czxid;
+
+	if (known && same)
+		zkfs_zk_submit(rm->op.fs->zk, &rm->op.zk);
+	else if (known && (!stat || (victim && !victim->adopt)))
+		removed(rm); /* what has its name now was made later */
+	else
+		zkfs_reply_error(rm, -EIO);
+}
+
 static void on_removed(struct zkfs_zk_req *req,
 		       const struct zkfs_zk_reply *reply)
 {
@@ -243,8 +309,13 @@ static void on_removed(struct zkfs_zk_req *req,
 	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
 
 	if (!reply->error) {
-		zkfs_name_keep_dir(op->node);
-		forget_victim(rm);
+		removed(rm);
+		return;
+	}
+	if (reply->error == ZKFS_E_LOST) {
+		zkfs_lost_look(&rm->lost, op->fs, op->path, req->deadline_ms,
+			       on_removal_found);
+		return;
 	}
 	/* rmdir: it has been written to meanwhile, and may be a file now. */
 	if (reply->error == ZKFS_E_BADVERSION)
@@ -277,6 +348,11 @@ static void on_data_removed(struct zkfs_zk_req *req,
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
 
+	/* Done twice it comes to the same. */
+	if (reply->error == ZKFS_E_LOST && zkfs_clock_ms() < req->deadline_ms) {
+		zkfs_zk_submit(op->fs->zk, req);
+		return;
+	}
 	if (reply->stat) {
 		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
 		forget_victim(rm);

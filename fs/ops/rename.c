@@ -25,6 +25,7 @@
 #include "fs/base/util.h"
 #include "fs/ops/file.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/lost.h"
 #include "fs/ops/name.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
@@ -69,6 +70,7 @@ struct move_op {
 	struct zkfs_zk_op *steps;
 	size_t n_steps;
 	size_t result; /* index of the step whose Stat is the new file's */
+	struct zkfs_lost lost;
 };
 
 static void move_read(struct move_op *move);
@@ -98,6 +100,7 @@ static void move_reset(struct move_op *move)
 	struct zkfs_link *link;
 
 	zkfs_zk_cancel(move->op.fs->zk, &move->look);
+	zkfs_lost_cancel(&move->lost);
 	while ((link = zkfs_list_first(&move->nodes)))
 		moved_free(moved_at(link));
 	free(move->steps);
@@ -277,12 +280,59 @@ static void again(struct move_op *move)
 		zkfs_reply_error(move, -ESTALE);
 }
 
+/* Whether the target is what the transaction makes of it: see add_target(). */
+static bool is_made(const struct move_op *move, const struct zkfs_stat *stat)
+{
+	const struct zkfs_stat *was = &move->target_stat;
+	bool same = stat->czxid == was->czxid;
+
+	if (!move->target_exists)
+		return true;
+	if (zkfs_attr_type(&first_node(move)->stat, false) != ZKFS_TYPE_FILE)
+		return !same;
+	return same && stat->version - was->version == 1;
+}
+
+static void on_target_found(struct zkfs_lost *lost, bool known,
+			    const struct zkfs_stat *stat)
+{
+	struct move_op *move = zkfs_container_of(lost, struct move_op, lost);
+
+	if (!known || !stat || !is_made(move, stat)) {
+		zkfs_reply_error(move, -EIO);
+		return;
+	}
+	if (move->result != SIZE_MAX)
+		move->steps[move->result].stat = *stat;
+	follow(move);
+	zkfs_reply_error(move, 0);
+}
+
+static void on_source_found(struct zkfs_lost *lost, bool known,
+			    const struct zkfs_stat *stat)
+{
+	struct move_op *move = zkfs_container_of(lost, struct move_op, lost);
+
+	if (!known)
+		zkfs_reply_error(move, -EIO);
+	else if (stat && stat->czxid == first_node(move)->stat.czxid)
+		again(move); /* it was not moved */
+	else
+		zkfs_lost_look(lost, move->op.fs, move->target,
+			       move->op.zk.deadline_ms, on_target_found);
+}
+
 static void on_moved(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 	struct move_op *move = zkfs_container_of(op, struct move_op, op);
 	int error = 0;
 
+	if (reply->error == ZKFS_E_LOST) {
+		zkfs_lost_look(&move->lost, op->fs, op->path, req->deadline_ms,
+			       on_source_found);
+		return;
+	}
 	if (reply->error)
 		error = move_errno(reply->error);
 	if (error == -EAGAIN) {

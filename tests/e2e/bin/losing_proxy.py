@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""losing_proxy.py PORTFILE TARGETPORT: a way to the server that loses replies.
+
+It passes everything on, until a signal makes it break the connection at the
+next request that changes something:
+
+  SIGUSR1  when the server has answered it: done, and the reply is lost
+  SIGUSR2  before the server has seen it: not done
+
+It then writes a line to PORTFILE.lost and is harmless again. A request is the
+length of the rest, xid, type (zookeeper.jute, RequestHeader); a reply begins
+with its length and xid.
+"""
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+
+# create, delete, setData, setACL, multi, create2 (ZooDefs.OpCode)
+CHANGES = {1, 2, 5, 7, 14, 15}
+
+
+class Link:
+    """One connection and its other half."""
+
+    def __init__(self, proxy, client):
+        self.proxy = proxy
+        self.client = client
+        self.server = socket.create_connection(("127.0.0.1", proxy.target))
+        self.lost = None  # xid of the request whose reply is to be lost
+        for pump in (self.pump_requests, self.pump_replies):
+            threading.Thread(target=pump, daemon=True).start()
+
+    def close(self):
+        for end in (self.client, self.server):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    @staticmethod
+    def packet(source):
+        """A whole packet, or what there is if it is none (a 4lw)."""
+        data = source.recv(4, socket.MSG_WAITALL)
+        if len(data) < 4:
+            return b""
+        length = struct.unpack(">i", data)[0]
+        if not 0 <= length <= 1 << 24:
+            return data
+        return data + source.recv(length, socket.MSG_WAITALL)
+
+    def pump_requests(self):
+        try:
+            first = self.packet(self.client)
+            self.server.sendall(first)
+            while first:
+                data = self.packet(self.client)
+                if not data:
+                    break
+                xid, kind = struct.unpack(">ii", data[4:12])
+                mode = kind in CHANGES and self.proxy.take()
+                if mode == signal.SIGUSR2:
+                    self.proxy.note()
+                    break
+                if mode == signal.SIGUSR1:
+                    self.lost = xid
+                self.server.sendall(data)
+        except OSError:
+            pass
+        if self.lost is None:
+            self.close()
+
+    def pump_replies(self):
+        try:
+            while True:
+                data = self.packet(self.server)
+                if not data:
+                    break
+                if self.lost is not None and len(data) >= 8 and \
+                        struct.unpack(">i", data[4:8])[0] == self.lost:
+                    self.proxy.note()
+                    break
+                self.client.sendall(data)
+        except OSError:
+            pass
+        self.close()
+
+
+class Proxy:
+    def __init__(self, portfile, target):
+        self.portfile = portfile
+        self.target = target
+        self.mode = None
+        self.lock = threading.Lock()
+
+    def on_signal(self, number, frame):
+        self.mode = number
+
+    def take(self):
+        with self.lock:
+            mode, self.mode = self.mode, None
+        return mode
+
+    def note(self):
+        with open(self.portfile + ".lost", "a", encoding="ascii") as file:
+            file.write("lost\n")
+
+    def run(self):
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, self.on_signal)
+        listener = socket.create_server(("127.0.0.1", 0))
+        with open(self.portfile + ".new", "w", encoding="ascii") as file:
+            file.write("%d\n" % listener.getsockname()[1])
+        os.rename(self.portfile + ".new", self.portfile)
+        while True:
+            client = listener.accept()[0]
+            try:
+                Link(self, client)
+            except OSError:
+                client.close()
+
+
+Proxy(sys.argv[1], int(sys.argv[2])).run()

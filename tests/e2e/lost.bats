@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# A reply that is lost is resolved, not guessed: the connection breaks when the
+# server has made a change and its answer is on the way, or just before the
+# server sees the change at all.
+
+load lib
+
+# The mount $A, by a way that loses what it is told to.
+mount_by_proxy() {
+	local file=$BATS_TEST_TMPDIR/proxy
+
+	/usr/bin/python3 "$E2E_DIR/bin/losing_proxy.py" "$file" "$E2E_PORT" \
+		3>&- 4>&- </dev/null &
+	PROXY=$!
+	within 10 test -s "$file"
+	zk_mount A '' "127.0.0.1:$(<"$file")$TREE"
+	# What is sent by the mount itself at first is over.
+	ls "$A" >/dev/null
+}
+
+# reply_lost COMMAND..., request_lost COMMAND...: the next change loses its
+# reply, or itself. It must have been lost indeed.
+reply_lost() {
+	lose USR1 "$@"
+}
+
+request_lost() {
+	lose USR2 "$@"
+}
+
+lose() {
+	local signal=$1 status=0 file=$BATS_TEST_TMPDIR/proxy.lost
+
+	shift
+	rm -f "$file"
+	kill "-$signal" "$PROXY"
+	"$@" || status=$?
+	[ -s "$file" ] || fail "nothing was lost: $*"
+	return "$status"
+}
+
+@test "lost: a file that was set is not set twice" {
+	zk create /f old
+	mount_by_proxy
+	reply_lost py 'spew(A[0], b"new")' "$A/f"
+	is "$(zk get /f)" new
+	is "$(zk stat /f version)" 1
+	request_lost py 'spew(A[0], b"newer")' "$A/f"
+	is "$(zk get /f)" newer
+	is "$(zk stat /f version)" 2
+}
+
+@test "lost: an append arrives once" {
+	zk create /f a
+	mount_by_proxy
+	reply_lost py 'spew(A[0], b"b", O_WRONLY | O_APPEND)' "$A/f"
+	request_lost py 'spew(A[0], b"c", O_WRONLY | O_APPEND)' "$A/f"
+	is "$(zk get /f)" abc
+}
+
+@test "lost: truncate and touch come to the same" {
+	zk create /f abcdef
+	mount_by_proxy
+	reply_lost py 'os.truncate(A[0], 4)' "$A/f"
+	is "$(zk get /f)" abcd
+	request_lost py 'os.truncate(A[0], 2)' "$A/f"
+	is "$(zk get /f)" ab
+	reply_lost py 'os.utime(A[0])' "$A/f"
+	is "$(zk get /f)" ab
+}
+
+@test "lost: a removal is done, whoever asks" {
+	zk create /f x
+	zk create /g x
+	zk create /d
+	zk create /e
+	mount_by_proxy
+	reply_lost rm "$A/f"
+	request_lost rm "$A/g"
+	reply_lost rmdir "$A/d"
+	request_lost rmdir "$A/e"
+	is "$(zk ls /)" ""
+}
+
+@test "lost: a name that was not made is made" {
+	mount_by_proxy
+	request_lost mkdir "$A/d"
+	request_lost touch "$A/f"
+	is "$(zk ls / | sort)" "$(printf '%s\n' d f)"
+	[ -d "$A/d" ] && [ -f "$A/f" ]
+}
+
+@test "lost: whose a name is that was made cannot be known" {
+	mount_by_proxy
+	fails "Input/output error" reply_lost mkdir "$A/d"
+	# touch(1) would be content with the file that is there.
+	reply_lost py 'expect("EIO", os.open, A[0], O_WRONLY | O_CREAT)' "$A/f"
+	[ -d "$A/d" ] && [ -f "$A/f" ]
+}
+
+@test "lost: a file that was moved is moved" {
+	zk create /a one
+	zk create /b two
+	zk create /c three
+	mount_by_proxy
+	reply_lost mv "$A/a" "$A/x"
+	request_lost mv "$A/b" "$A/y"
+	is "$(zk ls / | sort)" "$(printf '%s\n' c x y)"
+	is "$(cat "$A/x" "$A/y")" onetwo
+	reply_lost mv "$A/x" "$A/c"
+	is "$(zk get /c)" one
+	request_lost mv "$A/y" "$A/c"
+	is "$(zk get /c)" two
+	is "$(zk ls /)" c
+}
+
+@test "lost: a handle follows the file that was moved" {
+	zk create /a one
+	mount_by_proxy
+	exec 9<>"$A/a"
+	reply_lost mv "$A/a" "$A/b"
+	printf two >&9
+	exec 9>&-
+	is "$(zk get /b)" two
+	is "$(zk ls /)" b
+}
+
+@test "lost: a directory that was moved is moved" {
+	zk create /d
+	zk create /d/f x
+	zk create /e
+	mount_by_proxy
+	reply_lost mv "$A/d" "$A/x"
+	is "$(cat "$A/x/f")" x
+	request_lost mv "$A/x" "$A/y"
+	reply_lost mv -T "$A/y" "$A/e"
+	is "$(cat "$A/e/f")" x
+	is "$(zk ls /)" e
+}
+
+@test "lost: the data of a directory is removed" {
+	zk create /d x
+	zk create /d/f
+	mount_by_proxy
+	reply_lost rm "$A/d/.data"
+	is "$(zk get /d)" ""
+}
