@@ -38,7 +38,10 @@ static void on_interrupted(struct zkfs_op *op)
 		return;
 	contender->opener = NULL;
 	opener->contender = NULL;
-	if (!contender->started || zkfs_caller_dying(contender->tid)) {
+	/* One that does not wait has no place to keep; an open that waits must
+	 * not get its EAGAIN. */
+	if (!contender->started || (opener->fi.flags & O_NONBLOCK) ||
+	    zkfs_caller_dying(contender->tid)) {
 		zkfs_contender_leave(contender, -EINTR);
 		return;
 	}
