@@ -10,18 +10,12 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "fs/base/buf.h"
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
 #include "fs/ops/caller.h"
 #include "fs/ops/lock.h"
-
-const char *zkfs_contender_label(const struct zkfs_contender *contender)
-{
-	return contender->node->name;
-}
 
 bool zkfs_contender_joined(const struct zkfs_contender *contender)
 {
@@ -36,9 +30,9 @@ bool zkfs_contender_joined(const struct zkfs_contender *contender)
 }
 
 /* Who holds or waits, for `cat` of the entry and for other clients' tools. */
-static char *describe(const struct zkfs_opener *opener)
+static char *describe(const struct zkfs_claim *claim)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(opener->op.req);
+	const struct fuse_ctx *ctx = fuse_req_ctx(claim->op.req);
 	char comm[ZKFS_COMM_BYTES], since[32], *info;
 	time_t now = time(NULL);
 	struct tm tm;
@@ -48,25 +42,24 @@ static char *describe(const struct zkfs_opener *opener)
 	    !strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &tm))
 		since[0] = '\0';
 	if (asprintf(&info, "host=%s pid=%ld uid=%u comm=%s since=%s",
-		     opener->op.fs->config.host,
+		     claim->op.fs->config.host,
 		     (long)zkfs_caller_process(ctx->pid), ctx->uid, comm,
 		     since) < 0)
 		return NULL;
 	return info;
 }
 
-static struct zkfs_lockq *make_lockq(struct zkfs_contender *contender,
-				     const struct zkfs_opener *opener)
+static struct zkfs_lockq *make_lockq(const struct zkfs_contender *contender,
+				     bool try)
 {
 	struct zkfs_lockq_config config = {
 		.lock = contender->lock,
-		.label = opener->op.node->name,
-		.host = opener->op.fs->config.host,
-		.pid = (long)zkfs_caller_process(
-			fuse_req_ctx(opener->op.req)->pid),
-		.mode = ZKFS_LOCK_EXCLUSIVE,
-		.families = opener->op.fs->config.locknames,
-		.try = opener->fi.flags & O_NONBLOCK,
+		.label = contender->label,
+		.host = contender->fs->config.host,
+		.pid = (long)zkfs_caller_process(contender->tid),
+		.mode = contender->mode,
+		.families = contender->fs->config.locknames,
+		.try = try,
 		.data = contender->info,
 	};
 
@@ -94,31 +87,33 @@ static void on_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 	zkfs_contender_settle(ask->contender);
 }
 
-struct zkfs_contender *zkfs_contender_new(struct zkfs_opener *opener)
+static struct zkfs_contender *
+contender_new(struct zkfs_claim *claim,
+	      const struct zkfs_contender_config *config)
 {
 	struct zkfs_contender *contender = calloc(1, sizeof(*contender));
-	struct zkfs_fs *fs = opener->op.fs;
+	struct zkfs_fs *fs = claim->op.fs;
 
 	if (!contender)
 		return NULL;
 	contender->fs = fs;
-	contender->tid = fuse_req_ctx(opener->op.req)->pid;
+	contender->tid = fuse_req_ctx(claim->op.req)->pid;
+	contender->key = config->key;
+	contender->mode = config->mode;
 	contender->answer_by_ms = zkfs_fs_patience(fs);
 	zkfs_lock_wake(fs, contender->answer_by_ms);
-	contender->lock = zkfs_tree_path(opener->op.node->parent);
-	contender->info = describe(opener);
-	if (contender->lock && contender->info)
-		contender->lockq = make_lockq(contender, opener);
+	contender->lock = strdup(config->lock);
+	contender->label = strdup(config->label);
+	contender->info = describe(claim);
+	if (contender->lock && contender->label && contender->info)
+		contender->lockq = make_lockq(contender, config->try);
 	if (!contender->lockq) {
 		free(contender->lock);
+		free(contender->label);
 		free(contender->info);
 		free(contender);
 		return NULL;
 	}
-	contender->node = zkfs_tree_ref(opener->op.node);
-	contender->opener = opener;
-	opener->contender = contender;
-	zkfs_list_init(&contender->readers);
 	zkfs_list_append(&fs->contenders, &contender->link);
 	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
 		contender->asks[i].contender = contender;
@@ -136,14 +131,12 @@ void zkfs_contender_drop(struct zkfs_contender *contender)
 		zkfs_zk_cancel(fs->zk, &contender->asks[i].req);
 		zkfs_zk_unwatch(fs->zk, &contender->asks[i].watch);
 	}
-	if (contender->opener)
-		contender->opener->contender = NULL;
+	if (contender->claim)
+		contender->claim->contender = NULL;
 	zkfs_list_remove(&contender->link);
-	zkfs_handle_remove(fs, &contender->handle);
-	zkfs_tree_unref(&fs->tree, contender->node);
 	zkfs_lockq_free(contender->lockq);
-	zkfs_buf_unref(contender->note);
 	free(contender->lock);
+	free(contender->label);
 	free(contender->info);
 	free(contender);
 }
@@ -191,7 +184,7 @@ static void pump(struct zkfs_contender *contender)
 		submit(contender, &request);
 }
 
-void zkfs_contender_start(struct zkfs_contender *contender)
+static void start(struct zkfs_contender *contender)
 {
 	struct zkfs_zk *zk = contender->fs->zk;
 
@@ -204,66 +197,37 @@ void zkfs_contender_start(struct zkfs_contender *contender)
 	zkfs_contender_settle(contender);
 }
 
-/* Granted: the kernel gets the handle. */
-static void answer_open(struct zkfs_contender *contender)
+static void fail_claim(struct zkfs_contender *contender, int error)
 {
-	struct zkfs_opener *opener = zkfs_steal(&contender->opener);
-	int error = zkfs_handle_add(contender->fs, &contender->handle,
-				    ZKFS_HANDLE_LOCK, contender->node);
+	struct zkfs_claim *claim = zkfs_steal(&contender->claim);
 
-	opener->contender = NULL;
-	if (error) {
-		zkfs_reply_error(opener, error);
-		zkfs_lockq_leave(contender->lockq);
+	if (!claim)
 		return;
-	}
-	opener->fi.fh = contender->handle.fh;
-	opener->fi.direct_io = 1;
-	contender->open = true;
-	zkfs_debug("\"%s\": held by \"%s\"", contender->lock,
-		   zkfs_contender_label(contender));
-	if (!zkfs_reply_open(opener, &opener->fi)) {
-		contender->open = false;
-		zkfs_handle_remove(contender->fs, &contender->handle);
-		zkfs_lockq_leave(contender->lockq);
-	}
+	claim->contender = NULL;
+	claim->failed(claim, error);
 }
 
-static void fail_opener(struct zkfs_contender *contender, int error)
+static void grant(struct zkfs_contender *contender)
 {
-	struct zkfs_opener *opener = zkfs_steal(&contender->opener);
+	struct zkfs_claim *claim = zkfs_steal(&contender->claim);
 
-	if (!opener)
-		return;
-	opener->contender = NULL;
-	zkfs_reply_error(opener, error);
-}
-
-/* Reads that waited for the token; once it is known, or never will be. */
-static void answer_readers(struct zkfs_contender *contender)
-{
-	struct zkfs_link *first;
-
-	if (!contender->broken && !zkfs_lockq_token(contender->lockq))
-		return;
-	while ((first = zkfs_list_first(&contender->readers))) {
-		struct zkfs_reader *reader =
-			zkfs_list_entry(first, struct zkfs_reader, waiting);
-
-		zkfs_list_remove(first);
-		zkfs_contender_answer_read(reader);
+	claim->contender = NULL;
+	zkfs_debug("\"%s\": held by \"%s\"", contender->lock, contender->label);
+	if (!claim->granted(claim, contender)) {
+		contender->owner = NULL;
+		zkfs_lockq_leave(contender->lockq);
 	}
 }
 
 static void on_lost(struct zkfs_contender *contender)
 {
-	if (contender->open && !contender->broken)
+	if (contender->owner && !contender->broken)
 		zkfs_warning("\"%s\": the lock of \"%s\" is lost; its handle "
 			     "answers EIO from here on",
-			     contender->lock, zkfs_contender_label(contender));
+			     contender->lock, contender->label);
 	contender->broken = true;
 	contender->grace_until_ms = 0;
-	fail_opener(contender, zkfs_lockq_error(contender->lockq));
+	fail_claim(contender, zkfs_lockq_error(contender->lockq));
 	zkfs_lockq_leave(contender->lockq);
 }
 
@@ -275,8 +239,8 @@ static void follow_state(struct zkfs_contender *contender)
 		contender->answer_by_ms = ZKFS_NEVER;
 		break;
 	case ZKFS_LOCKQ_HELD:
-		if (contender->opener)
-			answer_open(contender);
+		if (contender->claim)
+			grant(contender);
 		break;
 	case ZKFS_LOCKQ_LOST:
 		on_lost(contender);
@@ -284,7 +248,7 @@ static void follow_state(struct zkfs_contender *contender)
 	case ZKFS_LOCKQ_BUSY:
 	case ZKFS_LOCKQ_FAILED:
 		contender->broken = true;
-		fail_opener(contender, zkfs_lockq_error(contender->lockq));
+		fail_claim(contender, zkfs_lockq_error(contender->lockq));
 		break;
 	default:
 		break;
@@ -300,10 +264,12 @@ void zkfs_contender_settle(struct zkfs_contender *contender)
 	pump(contender);
 	follow_state(contender);
 	pump(contender); /* the answer may have made it leave */
-	answer_readers(contender);
+	if (contender->owner &&
+	    (contender->broken || zkfs_lockq_token(contender->lockq)))
+		contender->owner->changed(contender->owner);
 	if (zkfs_contender_joined(contender))
 		return;
-	if (!contender->open && !contender->opener)
+	if (!contender->owner && !contender->claim)
 		zkfs_contender_drop(contender);
 	zkfs_lock_left(fs);
 }
@@ -312,7 +278,7 @@ void zkfs_contender_leave(struct zkfs_contender *contender, int error)
 {
 	contender->grace_until_ms = 0;
 	contender->broken = true;
-	fail_opener(contender, error);
+	fail_claim(contender, error);
 	if (!contender->started) {
 		struct zkfs_fs *fs = contender->fs;
 
@@ -324,38 +290,100 @@ void zkfs_contender_leave(struct zkfs_contender *contender, int error)
 	zkfs_contender_settle(contender);
 }
 
-size_t zkfs_contender_note_len(const struct zkfs_contender *contender)
+void zkfs_contender_release(struct zkfs_contender *contender)
 {
-	const struct zkfs_buf *note = contender->note;
-	size_t len = note ? note->len : 0;
-
-	while (len > 0 && note->data[len - 1] == ' ')
-		len--;
-	return len;
+	contender->owner = NULL;
+	zkfs_contender_leave(contender, -EIO);
 }
 
-void zkfs_contender_answer_read(struct zkfs_reader *reader)
-{
-	struct zkfs_contender *contender = reader->contender;
-	const struct zkfs_buf *note = contender->note;
-	zkfs_autofree char *text = NULL;
-	size_t len, off = (size_t)reader->off;
+/* Claims */
 
-	if (contender->broken) {
-		zkfs_reply_error(reader, -EIO);
+static void on_interrupted(struct zkfs_op *op)
+{
+	struct zkfs_claim *claim = zkfs_container_of(op, struct zkfs_claim, op);
+	struct zkfs_contender *contender = zkfs_steal(&claim->contender);
+
+	if (!contender)
+		return;
+	contender->claim = NULL;
+	if (!contender->started || zkfs_caller_dying(contender->tid)) {
+		zkfs_contender_leave(contender, -EINTR);
 		return;
 	}
-	if (asprintf(&text,
-		     "token=0x%016llx mode=exclusive state=held %s%s%.*s\n",
-		     (unsigned long long)zkfs_lockq_token(contender->lockq),
-		     contender->info, note ? " note=" : "",
-		     (int)zkfs_contender_note_len(contender),
-		     note ? note->data : "") < 0) {
-		zkfs_reply_error(reader, -ENOMEM);
+	contender->grace_until_ms = zkfs_clock_ms() + ZKFS_CONTENDER_GRACE_MS;
+	zkfs_lock_wake(contender->fs, contender->grace_until_ms);
+}
+
+/* A shell whose call was interrupted by a signal it handles tries again at
+ * once, from the same thread: it finds its place kept. */
+static struct zkfs_contender *
+find_kept(const struct zkfs_claim *claim,
+	  const struct zkfs_contender_config *config)
+{
+	pid_t tid = fuse_req_ctx(claim->op.req)->pid;
+
+	if (config->try)
+		return NULL;
+	zkfs_list_for_each(it, &claim->op.fs->contenders) {
+		struct zkfs_contender *contender =
+			zkfs_list_entry(it, struct zkfs_contender, link);
+
+		if (contender->grace_until_ms && !contender->broken &&
+		    contender->tid == tid && contender->key == config->key &&
+		    contender->mode == config->mode &&
+		    strcmp(contender->lock, config->lock) == 0)
+			return contender;
+	}
+	return NULL;
+}
+
+static void on_connected(struct zkfs_zk_req *req,
+			 const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_claim *claim =
+		zkfs_container_of(zkfs_op_from_zk(req), struct zkfs_claim, op);
+
+	if (reply->error)
+		zkfs_contender_leave(claim->contender,
+				     zkfs_error_to_errno(reply->error));
+	else
+		start(claim->contender);
+}
+
+static void tie(struct zkfs_claim *claim, struct zkfs_contender *contender)
+{
+	contender->claim = claim;
+	claim->contender = contender;
+	claim->op.cancel = on_interrupted;
+}
+
+void zkfs_contender_claim(struct zkfs_claim *claim,
+			  const struct zkfs_contender_config *config)
+{
+	struct zkfs_contender *contender = find_kept(claim, config);
+	struct zkfs_fs *fs = claim->op.fs;
+
+	if (contender) {
+		contender->grace_until_ms = 0;
+		zkfs_lock_wake(fs, contender->answer_by_ms);
+		tie(claim, contender);
+		if (zkfs_op_park(&claim->op))
+			zkfs_contender_settle(contender);
 		return;
 	}
-	len = strlen(text);
-	off = zkfs_min_size(off, len);
-	zkfs_reply_buf(reader, text + off,
-		       zkfs_min_size(reader->size, len - off));
+	contender = contender_new(claim, config);
+	if (!contender) {
+		claim->failed(claim, -ENOMEM);
+		return;
+	}
+	tie(claim, contender);
+	if (zkfs_zk_connected(fs->zk)) {
+		if (zkfs_op_park(&claim->op))
+			start(contender);
+		return;
+	}
+	/* A contender belongs to one session: wait until there is one. */
+	claim->op.zk = (struct zkfs_zk_req){.kind = ZKFS_ZK_EXISTS,
+					    .path = contender->lock};
+	(void)zkfs_op_submit(&claim->op, zkfs_fs_patience(fs), on_connected);
 }

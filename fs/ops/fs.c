@@ -12,6 +12,7 @@
 #include "fs/ops/dir.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/file.h"
+#include "fs/ops/hold.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/reply.h"
 
@@ -55,8 +56,7 @@ static void drop_handle(struct zkfs_fs *fs, struct zkfs_handle *handle)
 		zkfs_dir_drop(fs, handle);
 		break;
 	case ZKFS_HANDLE_LOCK:
-		zkfs_contender_drop(zkfs_container_of(
-			handle, struct zkfs_contender, handle));
+		zkfs_hold_drop(fs, handle);
 		break;
 	case ZKFS_HANDLE_TEXT:
 		zkfs_entry_drop(fs, handle);

@@ -10,15 +10,38 @@
 #include <string.h>
 
 #include "fs/base/buf.h"
-#include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/util.h"
-#include "fs/ops/caller.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/entry.h"
-#include "fs/ops/lock.h"
 
 #define NOTE_MAX 4096
+
+/* The handle of a lock that is ours. */
+struct hold {
+	struct zkfs_contender_owner owner;
+	struct zkfs_handle handle;
+	struct zkfs_contender *contender;
+	struct zkfs_link readers; /* struct read_op: they want the token */
+	struct zkfs_buf *note;	  /* what was written to the handle */
+	bool note_dirty;
+};
+
+/* An OPEN that waits for the lock. */
+struct open_op {
+	struct zkfs_claim claim;
+	struct fuse_file_info fi;
+	char *lock; /* path */
+};
+
+/* A READ that waits for the token. */
+struct read_op {
+	struct zkfs_op op;
+	struct hold *hold;
+	size_t size;
+	off_t off;
+	struct zkfs_link waiting;
+};
 
 /* A note on its way. */
 struct note_op {
@@ -26,178 +49,201 @@ struct note_op {
 	char *text;
 };
 
+static void answer_read(struct read_op *read);
+
 /* Opening to join */
 
-static void on_interrupted(struct zkfs_op *op)
+/* The token is known, or never will be: who waits to read it is answered. */
+static void on_changed(struct zkfs_contender_owner *owner)
 {
-	struct zkfs_opener *opener =
-		zkfs_container_of(op, struct zkfs_opener, op);
-	struct zkfs_contender *contender = opener->contender;
+	struct hold *hold = zkfs_container_of(owner, struct hold, owner);
+	struct zkfs_link *first;
 
-	if (!contender)
-		return;
-	contender->opener = NULL;
-	opener->contender = NULL;
-	/* One that does not wait has no place to keep; an open that waits must
-	 * not get its EAGAIN. */
-	if (!contender->started || (opener->fi.flags & O_NONBLOCK) ||
-	    zkfs_caller_dying(contender->tid)) {
-		zkfs_contender_leave(contender, -EINTR);
-		return;
+	while ((first = zkfs_list_first(&hold->readers))) {
+		zkfs_list_remove(first);
+		answer_read(zkfs_list_entry(first, struct read_op, waiting));
 	}
-	contender->grace_until_ms = zkfs_clock_ms() + ZKFS_CONTENDER_GRACE_MS;
-	zkfs_lock_wake(contender->fs, contender->grace_until_ms);
 }
 
-static void opener_fini(struct zkfs_op *op)
+static void hold_free(struct zkfs_fs *fs, struct hold *hold)
 {
-	struct zkfs_opener *opener =
-		zkfs_container_of(op, struct zkfs_opener, op);
-
-	if (opener->contender)
-		opener->contender->opener = NULL;
+	zkfs_handle_remove(fs, &hold->handle);
+	zkfs_buf_unref(hold->note);
+	free(hold);
 }
 
-/* A shell whose open was interrupted by a signal it handles tries again at
- * once, from the same thread: it finds its place kept. */
-static struct zkfs_contender *find_kept(const struct zkfs_opener *opener)
+static bool on_granted(struct zkfs_claim *claim,
+		       struct zkfs_contender *contender)
 {
-	pid_t tid = fuse_req_ctx(opener->op.req)->pid;
+	struct open_op *open = zkfs_container_of(claim, struct open_op, claim);
+	struct zkfs_fs *fs = claim->op.fs;
+	struct hold *hold = calloc(1, sizeof(*hold));
+	int error = -ENOMEM;
 
-	if (opener->fi.flags & O_NONBLOCK)
-		return NULL;
-	zkfs_list_for_each(it, &opener->op.fs->contenders) {
-		struct zkfs_contender *contender =
-			zkfs_list_entry(it, struct zkfs_contender, link);
-
-		if (contender->grace_until_ms && !contender->broken &&
-		    contender->tid == tid && contender->node == opener->op.node)
-			return contender;
+	if (hold)
+		error = zkfs_handle_add(fs, &hold->handle, ZKFS_HANDLE_LOCK,
+					claim->op.node);
+	if (error) {
+		free(hold);
+		zkfs_reply_error(open, error);
+		return false;
 	}
-	return NULL;
+	zkfs_list_init(&hold->readers);
+	hold->owner.changed = on_changed;
+	hold->contender = contender;
+	contender->owner = &hold->owner;
+	open->fi.fh = hold->handle.fh;
+	open->fi.direct_io = 1;
+	if (zkfs_reply_open(open, &open->fi))
+		return true;
+	hold_free(fs, hold);
+	return false;
 }
 
-static void on_connected(struct zkfs_zk_req *req,
-			 const struct zkfs_zk_reply *reply)
+static void on_failed(struct zkfs_claim *claim, int error)
 {
-	struct zkfs_opener *opener =
-		zkfs_container_of(zkfs_op_from_zk(req), struct zkfs_opener, op);
-
-	if (reply->error)
-		zkfs_contender_leave(opener->contender,
-				     zkfs_error_to_errno(reply->error));
-	else
-		zkfs_contender_start(opener->contender);
+	zkfs_reply_error(claim, error);
 }
 
-static void join(struct zkfs_opener *opener)
+static void open_fini(struct zkfs_op *op)
 {
-	struct zkfs_fs *fs = opener->op.fs;
-	struct zkfs_contender *kept = find_kept(opener);
+	struct open_op *open =
+		zkfs_container_of(zkfs_container_of(op, struct zkfs_claim, op),
+				  struct open_op, claim);
 
-	opener->op.cancel = on_interrupted;
-	opener->op.fini = opener_fini;
-	opener->op.node->reserved_until_ms = 0;
-	if (kept) {
-		kept->grace_until_ms = 0;
-		zkfs_lock_wake(fs, kept->answer_by_ms);
-		kept->opener = opener;
-		opener->contender = kept;
-		if (zkfs_op_park(&opener->op))
-			zkfs_contender_settle(kept);
-		return;
-	}
-	if (!zkfs_contender_new(opener)) {
-		zkfs_reply_error(opener, -ENOMEM);
-		return;
-	}
-	if (zkfs_zk_connected(fs->zk)) {
-		if (zkfs_op_park(&opener->op))
-			zkfs_contender_start(opener->contender);
-		return;
-	}
-	/* A contender belongs to one session: wait until there is one. */
-	opener->op.zk.kind = ZKFS_ZK_EXISTS;
-	opener->op.zk.path = opener->contender->lock;
-	(void)zkfs_op_submit(&opener->op, zkfs_fs_patience(fs), on_connected);
+	if (open->claim.contender)
+		open->claim.contender->claim = NULL;
+	free(open->lock);
 }
 
 void zkfs_hold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct zkfs_opener *opener =
-		zkfs_op_new(req, "OPEN", ino, sizeof(*opener));
+	struct open_op *open = zkfs_op_new(req, "OPEN", ino, sizeof(*open));
+	struct zkfs_node *node;
 
-	if (!opener || !zkfs_op_path(&opener->op, NULL))
+	if (!open || !zkfs_op_path(&open->claim.op, NULL))
 		return;
+	open->claim.op.fini = open_fini;
+	open->claim.granted = on_granted;
+	open->claim.failed = on_failed;
+	open->fi = *fi;
+	node = open->claim.op.node;
 	/* An entry may be shown by its znode's own name, which is no label. */
-	if (!zkfs_names_label_valid(opener->op.node->name)) {
-		zkfs_reply_error(opener, -EPERM);
+	if (!zkfs_names_label_valid(node->name)) {
+		zkfs_reply_error(open, -EPERM);
 		return;
 	}
-	opener->fi = *fi;
-	join(opener);
+	open->lock = zkfs_tree_path(node->parent);
+	if (!open->lock) {
+		zkfs_reply_error(open, -ENOMEM);
+		return;
+	}
+	node->reserved_until_ms = 0;
+	zkfs_contender_claim(&open->claim,
+			     &(struct zkfs_contender_config){
+				     .lock = open->lock,
+				     .label = node->name,
+				     .mode = ZKFS_LOCK_EXCLUSIVE,
+				     .try = fi->flags & O_NONBLOCK,
+				     .key = node->id,
+			     });
 }
 
 /* The handle */
 
-static struct zkfs_contender *contender_get(const struct zkfs_fs *fs,
-					    const struct fuse_file_info *fi)
+static struct hold *hold_get(const struct zkfs_fs *fs,
+			     const struct fuse_file_info *fi)
 {
 	struct zkfs_handle *handle =
 		zkfs_handle_get(fs, fi->fh, ZKFS_HANDLE_LOCK);
 
-	return handle ? zkfs_container_of(handle, struct zkfs_contender, handle)
-		      : NULL;
+	return handle ? zkfs_container_of(handle, struct hold, handle) : NULL;
 }
 
-static void reader_fini(struct zkfs_op *op)
+static void read_fini(struct zkfs_op *op)
 {
-	struct zkfs_reader *reader =
-		zkfs_container_of(op, struct zkfs_reader, op);
+	struct read_op *read = zkfs_container_of(op, struct read_op, op);
 
-	zkfs_list_remove(&reader->waiting);
+	zkfs_list_remove(&read->waiting);
+}
+
+/* How much of the note is shown: not the line ends it was written with, which
+ * are blanks by now. */
+static int note_len(const struct hold *hold)
+{
+	const struct zkfs_buf *note = hold->note;
+	size_t len = note ? note->len : 0;
+
+	while (len > 0 && note->data[len - 1] == ' ')
+		len--;
+	return (int)len;
+}
+
+/* What reading the handle gives: one line, the token first. */
+static void answer_read(struct read_op *read)
+{
+	const struct hold *hold = read->hold;
+	const struct zkfs_contender *contender = hold->contender;
+	zkfs_autofree char *text = NULL;
+	size_t len, off = (size_t)read->off;
+
+	if (contender->broken) {
+		zkfs_reply_error(read, -EIO);
+		return;
+	}
+	if (asprintf(&text,
+		     "token=0x%016llx mode=exclusive state=held %s%s%.*s\n",
+		     (unsigned long long)zkfs_lockq_token(contender->lockq),
+		     contender->info, hold->note ? " note=" : "",
+		     note_len(hold), hold->note ? hold->note->data : "") < 0) {
+		text = NULL;
+		zkfs_reply_error(read, -ENOMEM);
+		return;
+	}
+	len = strlen(text);
+	off = zkfs_min_size(off, len);
+	zkfs_reply_buf(read, text + off, zkfs_min_size(read->size, len - off));
 }
 
 void zkfs_hold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct zkfs_reader *reader =
-		zkfs_op_new(req, "READ", ino, sizeof(*reader));
+	struct read_op *read = zkfs_op_new(req, "READ", ino, sizeof(*read));
+	const struct zkfs_contender *contender;
 
-	if (!reader)
+	if (!read)
 		return;
-	reader->op.fini = reader_fini;
-	reader->size = size;
-	reader->off = off;
-	reader->contender = contender_get(reader->op.fs, fi);
-	if (!reader->contender) {
-		zkfs_reply_error(reader, -EBADF);
+	read->op.fini = read_fini;
+	read->size = size;
+	read->off = off;
+	read->hold = hold_get(read->op.fs, fi);
+	if (!read->hold) {
+		zkfs_reply_error(read, -EBADF);
 		return;
 	}
+	contender = read->hold->contender;
 	/* The token is fetched behind the grant. */
-	if (reader->contender->broken ||
-	    zkfs_lockq_token(reader->contender->lockq)) {
-		zkfs_contender_answer_read(reader);
+	if (contender->broken || zkfs_lockq_token(contender->lockq)) {
+		answer_read(read);
 		return;
 	}
-	zkfs_list_append(&reader->contender->readers, &reader->waiting);
-	(void)zkfs_op_park(&reader->op);
+	zkfs_list_append(&read->hold->readers, &read->waiting);
+	(void)zkfs_op_park(&read->op);
 }
 
-static int collect_note(struct zkfs_contender *contender, const char *data,
-			size_t size)
+static int collect_note(struct hold *hold, const char *data, size_t size)
 {
-	size_t len = contender->note_dirty ? contender->note->len : 0;
+	size_t len = hold->note_dirty ? hold->note->len : 0;
 
-	if (contender->broken)
+	if (hold->contender->broken)
 		return -EIO;
 	if (len + size > NOTE_MAX)
 		return -EFBIG;
-	if (zkfs_buf_pwrite(&contender->note, data, size, len) < 0 ||
-	    zkfs_buf_resize(&contender->note, len + size) < 0)
+	if (zkfs_buf_pwrite(&hold->note, data, size, len) < 0 ||
+	    zkfs_buf_resize(&hold->note, len + size) < 0)
 		return -ENOMEM;
-	zkfs_entry_sanitise(contender->note->data + len, size);
-	contender->note_dirty = true;
+	zkfs_entry_sanitise(hold->note->data + len, size);
+	hold->note_dirty = true;
 	return 0;
 }
 
@@ -205,13 +251,13 @@ void zkfs_hold_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct zkfs_op *op = zkfs_op_new(req, "WRITE", ino, sizeof(*op));
-	struct zkfs_contender *contender;
+	struct hold *hold;
 	int error;
 
 	if (!op)
 		return;
-	contender = contender_get(op->fs, fi);
-	error = contender ? collect_note(contender, data, size) : -EBADF;
+	hold = hold_get(op->fs, fi);
+	error = hold ? collect_note(hold, data, size) : -EBADF;
 	if (error)
 		zkfs_reply_error(op, error);
 	else
@@ -235,13 +281,13 @@ static void on_noted(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 		zkfs_reply_zk_error(note, reply->error);
 }
 
-static int note_request(struct note_op *note, struct zkfs_contender *contender)
+static int note_request(struct note_op *note, const struct hold *hold)
 {
+	const struct zkfs_contender *contender = hold->contender;
 	const char *primary = zkfs_lockq_primary(contender->lockq);
 
 	if (asprintf(&note->text, "%s note=%.*s", contender->info,
-		     (int)zkfs_contender_note_len(contender),
-		     contender->note->data) < 0) {
+		     note_len(hold), hold->note->data) < 0) {
 		note->text = NULL;
 		return -ENOMEM;
 	}
@@ -258,21 +304,21 @@ static int note_request(struct note_op *note, struct zkfs_contender *contender)
 void zkfs_hold_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct note_op *note = zkfs_op_new(req, "FLUSH", ino, sizeof(*note));
-	struct zkfs_contender *contender;
+	struct hold *hold;
 	int error = 0;
 
 	if (!note)
 		return;
 	note->op.fini = note_fini;
-	contender = contender_get(note->op.fs, fi);
-	if (!contender || contender->broken || !contender->note_dirty) {
-		if (contender && contender->broken)
+	hold = hold_get(note->op.fs, fi);
+	if (!hold || hold->contender->broken || !hold->note_dirty) {
+		if (hold && hold->contender->broken)
 			error = -EIO;
 		zkfs_reply_error(note, error);
 		return;
 	}
-	contender->note_dirty = false;
-	error = note_request(note, contender);
+	hold->note_dirty = false;
+	error = note_request(note, hold);
 	if (error)
 		zkfs_reply_error(note, error);
 	else
@@ -282,10 +328,9 @@ void zkfs_hold_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void zkfs_hold_drop(struct zkfs_fs *fs, struct zkfs_handle *handle)
 {
-	struct zkfs_contender *contender =
-		zkfs_container_of(handle, struct zkfs_contender, handle);
+	struct hold *hold = zkfs_container_of(handle, struct hold, handle);
+	struct zkfs_contender *contender = hold->contender;
 
-	contender->open = false;
-	zkfs_handle_remove(fs, handle);
-	zkfs_contender_leave(contender, -EIO);
+	hold_free(fs, hold);
+	zkfs_contender_release(contender);
 }

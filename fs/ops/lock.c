@@ -63,7 +63,7 @@ bool zkfs_lock_is_lock_node(const struct zkfs_fs *fs,
 static bool is_ours(const struct zkfs_contender *contender, const char *lock,
 		    const char *label)
 {
-	return strcmp(zkfs_contender_label(contender), label) == 0 &&
+	return strcmp(contender->label, label) == 0 &&
 	       strcmp(contender->lock, lock) == 0 &&
 	       zkfs_contender_joined(contender);
 }
@@ -370,7 +370,7 @@ static int64_t next_deadline(const struct zkfs_fs *fs)
 		if (contender->grace_until_ms)
 			deadline = zkfs_clock_earlier(
 				deadline, contender->grace_until_ms);
-		if (contender->opener)
+		if (contender->claim)
 			deadline = zkfs_clock_earlier(deadline,
 						      contender->answer_by_ms);
 	}
@@ -393,7 +393,7 @@ void zkfs_lock_tick(struct zkfs_fs *fs, int64_t now_ms)
 		if (contender->grace_until_ms &&
 		    contender->grace_until_ms <= now_ms)
 			zkfs_contender_leave(contender, -EINTR);
-		else if (contender->opener && contender->answer_by_ms <= now_ms)
+		else if (contender->claim && contender->answer_by_ms <= now_ms)
 			zkfs_contender_leave(contender, -ETIMEDOUT);
 	}
 	zkfs_list_for_each_safe(it, &fs->unlinkers) {
