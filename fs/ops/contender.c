@@ -114,6 +114,7 @@ contender_new(struct zkfs_claim *claim,
 		free(contender);
 		return NULL;
 	}
+	zkfs_list_init(&contender->leavers);
 	zkfs_list_append(&fs->contenders, &contender->link);
 	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
 		contender->asks[i].contender = contender;
@@ -126,6 +127,7 @@ contender_new(struct zkfs_claim *claim,
 void zkfs_contender_drop(struct zkfs_contender *contender)
 {
 	struct zkfs_fs *fs = contender->fs;
+	struct zkfs_link leavers, *first;
 
 	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
 		zkfs_zk_cancel(fs->zk, &contender->asks[i].req);
@@ -138,7 +140,16 @@ void zkfs_contender_drop(struct zkfs_contender *contender)
 	free(contender->lock);
 	free(contender->label);
 	free(contender->info);
+	zkfs_list_init(&leavers);
+	zkfs_list_splice(&leavers, &contender->leavers);
 	free(contender);
+	while ((first = zkfs_list_first(&leavers))) {
+		struct zkfs_contender_leaver *leaver = zkfs_list_entry(
+			first, struct zkfs_contender_leaver, link);
+
+		zkfs_list_remove(first);
+		leaver->left(leaver);
+	}
 }
 
 /* What nobody waits for in vain: joining has the caller's patience, all else
@@ -288,6 +299,12 @@ void zkfs_contender_leave(struct zkfs_contender *contender, int error)
 	}
 	zkfs_lockq_leave(contender->lockq);
 	zkfs_contender_settle(contender);
+}
+
+void zkfs_contender_await(struct zkfs_contender *contender,
+			  struct zkfs_contender_leaver *leaver)
+{
+	zkfs_list_append(&contender->leavers, &leaver->link);
 }
 
 void zkfs_contender_release(struct zkfs_contender *contender)

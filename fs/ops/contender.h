@@ -42,6 +42,12 @@ struct zkfs_contender_owner {
 	void (*changed)(struct zkfs_contender_owner *owner);
 };
 
+/* Who waits until nothing of a contender is left. */
+struct zkfs_contender_leaver {
+	void (*left)(struct zkfs_contender_leaver *leaver);
+	struct zkfs_link link;
+};
+
 /* One request of the lockq, and the watch it sets. */
 struct zkfs_contender_ask {
 	struct zkfs_contender *contender;
@@ -65,6 +71,7 @@ struct zkfs_contender {
 	int64_t answer_by_ms;	/* to the claim; NEVER once it waits */
 	struct zkfs_claim *claim;
 	struct zkfs_contender_owner *owner;
+	struct zkfs_link leavers;
 	struct zkfs_link link; /* fs->contenders */
 	struct zkfs_contender_ask asks[_ZKFS_LOCKQ_ASK_N];
 };
@@ -92,6 +99,10 @@ void zkfs_contender_settle(struct zkfs_contender *contender);
 /* Takes it out of the queue, whoever waits or owns; as settle. `error` is what
  * the claim is told. */
 void zkfs_contender_leave(struct zkfs_contender *contender, int error);
+/* `leaver` is told when the contender, which is about to be released, has left
+ * and is freed; its memory is the caller's, who may unlink it before. */
+void zkfs_contender_await(struct zkfs_contender *contender,
+			  struct zkfs_contender_leaver *leaver);
 /* The owner lets go: as leave, and the contender is nobody's. */
 void zkfs_contender_release(struct zkfs_contender *contender);
 /* Whether it is (still, or on its way to be) in the queue. */

@@ -121,7 +121,6 @@ static void text_open(struct text_op *opening, const char *data, size_t len)
 	}
 	opening->fi.fh = text->handle.fh;
 	opening->fi.direct_io = 1;
-	opening->fi.noflush = 1;
 	if (!zkfs_reply_open(opening, &opening->fi)) {
 		zkfs_handle_remove(fs, &text->handle);
 		free(text);
@@ -230,6 +229,10 @@ void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	opening->lock = zkfs_tree_path(opening->op.node->parent);
 	if (!opening->lock) {
 		zkfs_reply_error(opening, -ENOMEM);
+		return;
+	}
+	if (zkfs_lock_is_virtual(opening->op.node->name)) {
+		text_open(opening, "", 0);
 		return;
 	}
 	opening->op.zk.kind = ZKFS_ZK_CHILDREN;

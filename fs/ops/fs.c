@@ -12,6 +12,7 @@
 #include "fs/ops/dir.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/file.h"
+#include "fs/ops/flock.h"
 #include "fs/ops/hold.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/reply.h"
@@ -37,6 +38,7 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 	}
 	zkfs_list_init(&fs->ops);
 	zkfs_list_init(&fs->contenders);
+	zkfs_list_init(&fs->grips);
 	zkfs_list_init(&fs->unlinkers);
 	fs->lock_scan_ms = ZKFS_NEVER;
 	fs->generation = zkfs_zk_generation(zk);
@@ -47,6 +49,7 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 
 static void drop_handle(struct zkfs_fs *fs, struct zkfs_handle *handle)
 {
+	zkfs_flock_released(fs, handle->fh);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:
 		zkfs_file_drop(

@@ -58,6 +58,7 @@ struct zkfs_fs {
 	uint64_t last_fh;
 	struct zkfs_link ops;	     /* every request under way */
 	struct zkfs_link contenders; /* ours, also those on their way out */
+	struct zkfs_link grips;	     /* locks held by flock and fcntl */
 	struct zkfs_link unlinkers;  /* `rm` of entries, until they are gone */
 	int64_t lock_scan_ms;	     /* when one of these two may be due */
 	struct zkfs_zk_listener listener;

@@ -58,6 +58,11 @@ bool zkfs_lock_is_lock_node(const struct zkfs_fs *fs,
 	return path && zkfs_lock_is_lock(fs, path);
 }
 
+bool zkfs_lock_is_virtual(const char *name)
+{
+	return strcmp(name, ".lock") == 0;
+}
+
 /* Contenders of this mount by name */
 
 static bool is_ours(const struct zkfs_contender *contender, const char *lock,
@@ -139,7 +144,8 @@ void zkfs_lock_lookup(struct zkfs_op *op)
 	struct zkfs_node *old =
 		zkfs_tree_find(&op->fs->tree, op->node, op->name);
 
-	if (lock && (zkfs_lock_find_ours(op->fs, lock, op->name) ||
+	if (lock && (zkfs_lock_is_virtual(op->name) ||
+		     zkfs_lock_find_ours(op->fs, lock, op->name) ||
 		     (old && old->reserved_until_ms > zkfs_clock_ms()))) {
 		answer_entry(op, entry_node(op));
 		return;

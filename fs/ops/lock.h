@@ -29,6 +29,10 @@ bool zkfs_lock_is_lock(const struct zkfs_fs *fs, const char *path);
 bool zkfs_lock_is_lock_node(const struct zkfs_fs *fs,
 			    const struct zkfs_node *node);
 
+/* Whether it is a file that each lock has and that is no contender: ".lock", to
+ * call flock(2) on. It is not listed. */
+bool zkfs_lock_is_virtual(const char *name);
+
 /* Look-up and mknod of a name in a lock. They take over an op whose node is
  * the lock and whose path and name are set (zkfs_op_path). */
 void zkfs_lock_lookup(struct zkfs_op *op);

@@ -146,6 +146,26 @@ void zkfs_reply_error(void *ptr, int error)
 	op_free(op);
 }
 
+bool zkfs_reply_done(void *ptr)
+{
+	struct zkfs_op *op = ptr;
+	bool heard;
+
+	trace(op, 0);
+	heard = fuse_reply_err(op->req, 0) >= 0;
+	op_free(op);
+	return heard;
+}
+
+void zkfs_reply_lock(void *ptr, const struct flock *lock)
+{
+	struct zkfs_op *op = ptr;
+
+	trace(op, 0);
+	(void)fuse_reply_lock(op->req, lock);
+	op_free(op);
+}
+
 void zkfs_reply_zk_error(void *op, enum zkfs_error error)
 {
 	zkfs_reply_error(op, zkfs_error_to_errno(error));

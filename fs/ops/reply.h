@@ -72,6 +72,9 @@ void zkfs_reply_attr(void *op, const struct stat *st, double timeout_s);
 void zkfs_reply_entry(void *op, struct zkfs_node *node, const struct stat *st);
 /* Returns false if the opener is gone: the caller must undo the open. */
 bool zkfs_reply_open(void *op, const struct fuse_file_info *fi);
+/* Success without data. Returns false if the caller is gone. */
+bool zkfs_reply_done(void *op);
+void zkfs_reply_lock(void *op, const struct flock *lock);
 /* For requests that need no op: answered at once. */
 void zkfs_reply_now(fuse_req_t req, const char *what, int error);
 

@@ -15,6 +15,7 @@
 #include "fs/ops/dir.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/file.h"
+#include "fs/ops/flock.h"
 #include "fs/ops/hold.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/meta.h"
@@ -42,6 +43,13 @@ static bool is_entry(fuse_req_t req, fuse_ino_t ino)
 	return node && node->type == ZKFS_TYPE_ENTRY;
 }
 
+/* LOCK/.lock may be opened in any way, for flock(2): it never joins. */
+static bool is_virtual(fuse_req_t req, fuse_ino_t ino)
+{
+	return zkfs_lock_is_virtual(
+		zkfs_tree_get(&zkfs_fs_of(req)->tree, ino)->name);
+}
+
 static bool is_lock(fuse_req_t req, fuse_ino_t ino)
 {
 	const struct zkfs_fs *fs = zkfs_fs_of(req);
@@ -64,7 +72,7 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	if (!is_entry(req, ino))
 		zkfs_file_open(req, ino, fi);
-	else if ((fi->flags & O_ACCMODE) == O_RDONLY)
+	else if ((fi->flags & O_ACCMODE) == O_RDONLY || is_virtual(req, ino))
 		zkfs_entry_open(req, ino, fi);
 	else
 		zkfs_hold_open(req, ino, fi);
@@ -73,6 +81,10 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
+	if (zkfs_flock_broken(zkfs_fs_of(req), fi->fh)) {
+		zkfs_reply_now(req, "READ", -EIO);
+		return;
+	}
 	switch (kind_of(req, fi)) {
 	case ZKFS_HANDLE_LOCK:
 		zkfs_hold_read(req, ino, size, off, fi);
@@ -89,14 +101,19 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
-	if (kind_of(req, fi) == ZKFS_HANDLE_LOCK)
+	if (zkfs_flock_broken(zkfs_fs_of(req), fi->fh))
+		zkfs_reply_now(req, "WRITE", -EIO);
+	else if (kind_of(req, fi) == ZKFS_HANDLE_LOCK)
 		zkfs_hold_write(req, ino, data, size, off, fi);
+	else if (kind_of(req, fi) == ZKFS_HANDLE_TEXT)
+		zkfs_reply_now(req, "WRITE", -EPERM);
 	else
 		zkfs_file_write(req, ino, data, size, off, fi);
 }
 
 static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	zkfs_flock_flushed(zkfs_fs_of(req), fi->fh, fi->lock_owner);
 	switch (kind_of(req, fi)) {
 	case ZKFS_HANDLE_LOCK:
 		zkfs_hold_flush(req, ino, fi);
@@ -137,6 +154,7 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 	zkfs_reply_now(req, "RELEASE", 0);
 	if (!handle)
 		return;
+	zkfs_flock_released(fs, fi->fh);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:
 		zkfs_file_release(handle);
@@ -158,26 +176,6 @@ static void on_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		zkfs_lock_unlink(req, parent, name);
 	else
 		zkfs_name_unlink(req, parent, name);
-}
-
-/* Without these the kernel would lock on this host alone and say nothing; a
- * lock that is none is worse than an error. */
-static void on_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
-		     int op)
-{
-	zkfs_reply_now(req, "FLOCK", -ENOLCK);
-}
-
-static void on_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
-		     struct flock *lock)
-{
-	zkfs_reply_now(req, "GETLK", -ENOLCK);
-}
-
-static void on_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
-		     struct flock *lock, int sleep)
-{
-	zkfs_reply_now(req, "SETLK", -ENOLCK);
 }
 
 const struct fuse_lowlevel_ops *zkfs_fs_operations(void)
@@ -212,9 +210,9 @@ const struct fuse_lowlevel_ops *zkfs_fs_operations(void)
 		.listxattr = zkfs_xattr_list,
 		.setxattr = zkfs_xattr_set,
 		.removexattr = zkfs_xattr_remove,
-		.flock = on_flock,
-		.getlk = on_getlk,
-		.setlk = on_setlk,
+		.flock = zkfs_flock,
+		.getlk = zkfs_flock_getlk,
+		.setlk = zkfs_flock_setlk,
 	};
 
 	return &ops;

@@ -1,0 +1,492 @@
+/*
+ * flock: see flock.h.
+ */
+#include "fs/ops/flock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "fs/base/list.h"
+#include "fs/base/util.h"
+#include "fs/ops/caller.h"
+#include "fs/ops/contender.h"
+#include "fs/ops/handle.h"
+#include "include/zkfs/path.h"
+#include "include/zkfs/queue.h"
+
+/* A lock that is ours. */
+struct grip {
+	struct zkfs_contender_owner owner;
+	struct zkfs_contender *contender;
+	uint64_t fh;
+	uint64_t kernel_owner;
+	bool posix;
+	struct zkfs_link link; /* fs->grips */
+};
+
+/* What is asked for. */
+struct want {
+	uint64_t fh;
+	uint64_t kernel_owner;
+	bool posix;
+	bool unlock;
+	bool wait;
+	enum zkfs_lock_mode mode;
+};
+
+struct flock_op {
+	struct zkfs_claim claim;
+	struct want want;
+	struct grip *grip; /* made beforehand: a grant must not fail */
+	char *lock;	   /* path */
+	bool of_file;	   /* named after a file: made on first use */
+	char *making;	   /* the path that is being made */
+	bool made;
+	struct zkfs_zk_op step;
+	struct zkfs_contender_leaver leaver;
+};
+
+static void claim_lock(struct flock_op *op);
+
+/* Which lock a file stands for */
+
+/* '%' and '/' as %25 and %2F: one name for a whole path. */
+static char *encode(const char *path)
+{
+	char *name = malloc(3 * strlen(path) + 1), *to = name;
+
+	if (!name)
+		return NULL;
+	for (; *path; path++) {
+		if (*path == '%' || *path == '/')
+			to += sprintf(to, "%%%02X", (unsigned char)*path);
+		else
+			*to++ = *path;
+	}
+	*to = '\0';
+	return name;
+}
+
+static char *shown_path(const struct zkfs_node *node)
+{
+	zkfs_autofree char *path = zkfs_tree_path(node);
+
+	if (!path || node->type != ZKFS_TYPE_DATA)
+		return zkfs_steal(&path);
+	return zkfs_path_join(path, node->name);
+}
+
+static int file_lock(const struct zkfs_fs *fs, const struct zkfs_node *node,
+		     char **ret_lock)
+{
+	zkfs_autofree char *path = shown_path(node);
+	zkfs_autofree char *name = path ? encode(path) : NULL;
+	char *lock;
+
+	if (fs->config.n_lockroots == 0)
+		return -ENOLCK;
+	if (!name)
+		return -ENOMEM;
+	if (strlen(name) > ZKFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	lock = zkfs_path_join(fs->config.lockroots[0], name);
+	if (!lock)
+		return -ENOMEM;
+	*ret_lock = lock;
+	return 0;
+}
+
+static int find_lock(struct flock_op *op)
+{
+	const struct zkfs_node *node = op->claim.op.node;
+
+	if (node->type != ZKFS_TYPE_ENTRY) {
+		op->of_file = true;
+		return file_lock(op->claim.op.fs, node, &op->lock);
+	}
+	op->lock = zkfs_tree_path(node->parent);
+	return op->lock ? 0 : -ENOMEM;
+}
+
+/* What is held */
+
+static struct grip *grip_at(struct zkfs_link *link)
+{
+	return zkfs_list_entry(link, struct grip, link);
+}
+
+static struct grip *grip_find(const struct zkfs_fs *fs, const char *lock,
+			      const struct want *want)
+{
+	zkfs_list_for_each(it, &fs->grips) {
+		struct grip *grip = grip_at(it);
+
+		if (grip->posix == want->posix &&
+		    grip->kernel_owner == want->kernel_owner &&
+		    (grip->posix || grip->fh == want->fh) &&
+		    strcmp(grip->contender->lock, lock) == 0)
+			return grip;
+	}
+	return NULL;
+}
+
+static void on_changed(struct zkfs_contender_owner *owner)
+{
+	/* Nobody waits for the token here; who is told of a loss asks. */
+}
+
+/* Lets go; `leaver`, if not NULL, is told when nothing is left. */
+static void grip_release(struct grip *grip,
+			 struct zkfs_contender_leaver *leaver)
+{
+	struct zkfs_contender *contender = grip->contender;
+
+	zkfs_list_remove(&grip->link);
+	free(grip);
+	if (leaver)
+		zkfs_contender_await(contender, leaver);
+	zkfs_contender_release(contender);
+}
+
+void zkfs_flock_flushed(struct zkfs_fs *fs, uint64_t fh, uint64_t owner)
+{
+	const struct zkfs_handle *handle = zkfs_handle_any(fs, fh);
+
+	zkfs_list_for_each_safe(it, &fs->grips) {
+		struct grip *grip = grip_at(it);
+		const struct zkfs_handle *taken = zkfs_handle_any(fs, grip->fh);
+
+		if (grip->posix && grip->kernel_owner == owner && handle &&
+		    taken && taken->node == handle->node)
+			grip_release(grip, NULL);
+	}
+}
+
+void zkfs_flock_released(struct zkfs_fs *fs, uint64_t fh)
+{
+	zkfs_list_for_each_safe(it, &fs->grips) {
+		if (grip_at(it)->fh == fh)
+			grip_release(grip_at(it), NULL);
+	}
+}
+
+bool zkfs_flock_broken(const struct zkfs_fs *fs, uint64_t fh)
+{
+	zkfs_list_for_each(it, &fs->grips) {
+		if (grip_at(it)->fh == fh && grip_at(it)->contender->broken)
+			return true;
+	}
+	return false;
+}
+
+/* Taking */
+
+static bool on_granted(struct zkfs_claim *claim,
+		       struct zkfs_contender *contender)
+{
+	struct flock_op *op = zkfs_container_of(claim, struct flock_op, claim);
+	struct zkfs_fs *fs = claim->op.fs;
+	struct grip *grip = zkfs_steal(&op->grip);
+
+	grip->owner.changed = on_changed;
+	grip->contender = contender;
+	grip->fh = op->want.fh;
+	grip->kernel_owner = op->want.kernel_owner;
+	grip->posix = op->want.posix;
+	contender->owner = &grip->owner;
+	zkfs_list_append(&fs->grips, &grip->link);
+	if (zkfs_reply_done(op))
+		return true;
+	zkfs_list_remove(&grip->link);
+	free(grip);
+	return false;
+}
+
+static void make_lock(struct flock_op *op);
+
+static void on_failed(struct zkfs_claim *claim, int error)
+{
+	struct flock_op *op = zkfs_container_of(claim, struct flock_op, claim);
+
+	if (error == -ENOENT && op->of_file && !op->made)
+		make_lock(op);
+	else
+		zkfs_reply_error(op, error);
+}
+
+/* "backup.4711": a name a contender may have, whatever the command's is. */
+static void make_label(struct flock_op *op, char *label, size_t size)
+{
+	pid_t tid = fuse_req_ctx(op->claim.op.req)->pid;
+	char comm[ZKFS_COMM_BYTES];
+
+	zkfs_caller_comm(tid, comm);
+	for (char *c = comm; *c; c++)
+		if (*c == '/')
+			*c = '_';
+	(void)snprintf(label, size, "%s.%ld", comm,
+		       (long)zkfs_caller_process(tid));
+	if (!zkfs_names_label_valid(label))
+		(void)snprintf(label, size, "flock.%ld",
+			       (long)zkfs_caller_process(tid));
+}
+
+static void claim_lock(struct flock_op *op)
+{
+	char label[ZKFS_COMM_BYTES + 24];
+
+	make_label(op, label, sizeof(label));
+	if (!op->grip)
+		op->grip = calloc(1, sizeof(*op->grip));
+	if (!op->grip) {
+		zkfs_reply_error(op, -ENOMEM);
+		return;
+	}
+	zkfs_contender_claim(&op->claim, &(struct zkfs_contender_config){
+						 .lock = op->lock,
+						 .label = label,
+						 .mode = op->want.mode,
+						 .try = !op->want.wait,
+						 .key = op->want.kernel_owner,
+					 });
+}
+
+/* Making the lock of a file: its lock root's path, then it, a level a request:
+ * what is there already is fine. */
+
+static void make_next(struct flock_op *op);
+
+static void on_made(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct flock_op *op = zkfs_container_of(
+		zkfs_container_of(zkfs_op_from_zk(req), struct zkfs_claim, op),
+		struct flock_op, claim);
+
+	if (reply->error && reply->error != ZKFS_E_NODEEXISTS)
+		zkfs_reply_zk_error(op, reply->error);
+	else
+		make_next(op);
+}
+
+static void make_next(struct flock_op *op)
+{
+	size_t done = strlen(op->making);
+	const char *next;
+
+	if (op->lock[done] == '\0') {
+		op->made = true;
+		claim_lock(op);
+		return;
+	}
+	next = strchr(op->lock + done + 1, '/');
+	done = next ? (size_t)(next - op->lock) : strlen(op->lock);
+	memcpy(op->making, op->lock, done);
+	op->making[done] = '\0';
+	op->step = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
+				       .path = op->making};
+	op->claim.op.zk = (struct zkfs_zk_req){
+		.kind = ZKFS_ZK_MULTI,
+		.path = op->making,
+		.ops = &op->step,
+		.n_ops = 1,
+		.deadline_ms = zkfs_fs_patience(op->claim.op.fs),
+		.done = on_made,
+	};
+	zkfs_zk_submit(op->claim.op.fs->zk, &op->claim.op.zk);
+}
+
+static void make_lock(struct flock_op *op)
+{
+	op->claim.op.cancel = NULL;
+	op->making = calloc(1, strlen(op->lock) + 1);
+	if (op->making)
+		make_next(op);
+	else
+		zkfs_reply_error(op, -ENOMEM);
+}
+
+/* The request */
+
+static void op_fini(struct zkfs_op *base)
+{
+	struct flock_op *op = zkfs_container_of(
+		zkfs_container_of(base, struct zkfs_claim, op), struct flock_op,
+		claim);
+
+	if (op->claim.contender)
+		op->claim.contender->claim = NULL;
+	zkfs_list_remove(&op->leaver.link);
+	free(op->grip);
+	free(op->lock);
+	free(op->making);
+}
+
+/* What was held before is gone from the server. */
+static void on_left(struct zkfs_contender_leaver *leaver)
+{
+	struct flock_op *op =
+		zkfs_container_of(leaver, struct flock_op, leaver);
+
+	if (op->want.unlock)
+		zkfs_reply_error(op, 0);
+	else
+		claim_lock(op);
+}
+
+static void set_lock(struct flock_op *op)
+{
+	const struct zkfs_fs *fs = op->claim.op.fs;
+	struct grip *grip = grip_find(fs, op->lock, &op->want);
+
+	if (!grip && op->want.unlock) {
+		zkfs_reply_error(op, 0);
+	} else if (!grip) {
+		claim_lock(op);
+	} else if (!op->want.unlock && !grip->contender->broken &&
+		   grip->contender->mode == op->want.mode) {
+		zkfs_reply_error(op, 0);
+	} else {
+		op->leaver.left = on_left;
+		if (zkfs_op_park(&op->claim.op))
+			grip_release(grip, &op->leaver);
+	}
+}
+
+static struct flock_op *op_new(fuse_req_t req, const char *what, fuse_ino_t ino,
+			       const struct want *want)
+{
+	struct flock_op *op = zkfs_op_new(req, what, ino, sizeof(*op));
+	int error;
+
+	if (!op)
+		return NULL;
+	op->claim.op.fini = op_fini;
+	op->claim.granted = on_granted;
+	op->claim.failed = on_failed;
+	op->want = *want;
+	error = find_lock(op);
+	if (!error)
+		return op;
+	zkfs_reply_error(op, error);
+	return NULL;
+}
+
+static void request(fuse_req_t req, const char *what, fuse_ino_t ino,
+		    const struct want *want)
+{
+	/* Through the handle of a lock that an open holds: it is ours. */
+	bool held =
+		zkfs_handle_get(zkfs_fs_of(req), want->fh, ZKFS_HANDLE_LOCK);
+	struct flock_op *op;
+
+	if (held && want->mode == ZKFS_LOCK_EXCLUSIVE && !want->unlock) {
+		zkfs_reply_now(req, what, 0);
+		return;
+	}
+	op = op_new(req, what, ino, want);
+	if (op)
+		set_lock(op);
+}
+
+void zkfs_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		int op)
+{
+	struct want want = {
+		.fh = fi->fh,
+		.kernel_owner = fi->lock_owner,
+		.unlock = (op & ~LOCK_NB) == LOCK_UN,
+		.wait = !(op & LOCK_NB),
+		.mode = (op & ~LOCK_NB) == LOCK_SH ? ZKFS_LOCK_SHARED
+						   : ZKFS_LOCK_EXCLUSIVE,
+	};
+
+	request(req, "FLOCK", ino, &want);
+}
+
+/* Only the whole file can be locked. */
+static bool is_whole(const struct flock *lock)
+{
+	return lock->l_start == 0 && lock->l_len == 0;
+}
+
+void zkfs_flock_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		      struct flock *lock, int sleep)
+{
+	struct want want = {
+		.fh = fi->fh,
+		.kernel_owner = fi->lock_owner,
+		.posix = true,
+		.unlock = lock->l_type == F_UNLCK,
+		.wait = sleep,
+		.mode = lock->l_type == F_RDLCK ? ZKFS_LOCK_SHARED
+						: ZKFS_LOCK_EXCLUSIVE,
+	};
+
+	if (is_whole(lock))
+		request(req, "SETLK", ino, &want);
+	else
+		zkfs_reply_now(req, "SETLK", -ENOLCK);
+}
+
+/* Who would be in the way of a lock */
+
+static void on_getlk(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct flock_op *op = zkfs_container_of(
+		zkfs_container_of(zkfs_op_from_zk(req), struct zkfs_claim, op),
+		struct flock_op, claim);
+	const struct zkfs_queue_entry *blocker;
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	struct zkfs_name_parts parts;
+	struct zkfs_queue queue;
+	struct grip *grip;
+
+	if (reply->error && reply->error != ZKFS_E_NONODE) {
+		zkfs_reply_zk_error(op, reply->error);
+		return;
+	}
+	if (zkfs_queue_parse(reply->names, reply->n_names, &queue) < 0) {
+		zkfs_reply_error(op, -ENOMEM);
+		return;
+	}
+	grip = grip_find(op->claim.op.fs, op->lock, &op->want);
+	blocker = zkfs_queue_blocker(
+		&queue, INT64_MAX, op->want.mode,
+		grip ? zkfs_lockq_prefix(grip->contender->lockq) : NULL);
+	if (blocker) {
+		lock.l_type =
+			blocker->mode == ZKFS_LOCK_SHARED ? F_RDLCK : F_WRLCK;
+		if (zkfs_names_parse(blocker->names[0], &parts) && parts.ours)
+			lock.l_pid = (pid_t)parts.pid;
+	}
+	zkfs_queue_fini(&queue);
+	zkfs_reply_lock(op, &lock);
+}
+
+void zkfs_flock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		      struct flock *lock)
+{
+	struct want want = {
+		.fh = fi->fh,
+		.kernel_owner = fi->lock_owner,
+		.posix = true,
+		.mode = lock->l_type == F_RDLCK ? ZKFS_LOCK_SHARED
+						: ZKFS_LOCK_EXCLUSIVE,
+	};
+	struct flock_op *op;
+
+	if (!is_whole(lock)) {
+		zkfs_reply_now(req, "GETLK", -ENOLCK);
+		return;
+	}
+	op = op_new(req, "GETLK", ino, &want);
+	if (!op)
+		return;
+	op->claim.op.zk.kind = ZKFS_ZK_CHILDREN;
+	op->claim.op.zk.path = op->lock;
+	(void)zkfs_op_submit(&op->claim.op, zkfs_fs_patience(op->claim.op.fs),
+			     on_getlk);
+}
