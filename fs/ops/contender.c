@@ -200,6 +200,10 @@ static void start(struct zkfs_contender *contender)
 	struct zkfs_zk *zk = contender->fs->zk;
 
 	contender->started = true;
+	/* An epoch that is over, though nobody was told yet, is none to join.
+	 */
+	(void)zkfs_heartbeat_alive(contender->fs);
+	contender->epoch = zkfs_heartbeat_epoch(contender->fs);
 	zkfs_lockq_start(contender->lockq, zkfs_zk_generation(zk),
 			 zkfs_zk_session_id(zk));
 	/* The connection may have gone since the look that we come from. */
@@ -250,7 +254,10 @@ static void follow_state(struct zkfs_contender *contender)
 		contender->answer_by_ms = ZKFS_NEVER;
 		break;
 	case ZKFS_LOCKQ_HELD:
-		if (contender->claim)
+		/* What no lease covers may be another's: it waits for the next
+		 * heartbeat, or to be told that it has lost. */
+		if (contender->claim && zkfs_heartbeat_alive(contender->fs) &&
+		    contender->epoch == zkfs_heartbeat_epoch(contender->fs))
 			grant(contender);
 		break;
 	case ZKFS_LOCKQ_LOST:
@@ -298,6 +305,12 @@ void zkfs_contender_leave(struct zkfs_contender *contender, int error)
 		return;
 	}
 	zkfs_lockq_leave(contender->lockq);
+	zkfs_contender_settle(contender);
+}
+
+void zkfs_contender_lose(struct zkfs_contender *contender)
+{
+	zkfs_lockq_lose(contender->lockq);
 	zkfs_contender_settle(contender);
 }
 

@@ -64,6 +64,7 @@ struct zkfs_contender {
 	char *info;  /* data of the primary: who we are */
 	enum zkfs_lock_mode mode;
 	bool started;
+	uint64_t epoch;		/* of the lease, when it joined */
 	bool broken;		/* lost, or released by name: I/O answers EIO */
 	pid_t tid;		/* of the claim */
 	uint64_t key;		/* of the claim: whose place is kept */
@@ -105,6 +106,8 @@ void zkfs_contender_await(struct zkfs_contender *contender,
 			  struct zkfs_contender_leaver *leaver);
 /* The owner lets go: as leave, and the contender is nobody's. */
 void zkfs_contender_release(struct zkfs_contender *contender);
+/* The lease it joined under is over: it is lost, whatever the server says. */
+void zkfs_contender_lose(struct zkfs_contender *contender);
 /* Whether it is (still, or on its way to be) in the queue. */
 bool zkfs_contender_joined(const struct zkfs_contender *contender);
 

@@ -22,6 +22,8 @@ static void on_session(struct zkfs_zk_listener *listener)
 	struct zkfs_fs *fs =
 		zkfs_container_of(listener, struct zkfs_fs, listener);
 
+	zkfs_heartbeat_session(fs);
+	zkfs_heartbeat_check(fs);
 	zkfs_lock_session(fs);
 	zkfs_file_session(fs);
 }
@@ -44,6 +46,7 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 	fs->generation = zkfs_zk_generation(zk);
 	fs->listener.changed = on_session;
 	zkfs_zk_listen(zk, &fs->listener);
+	zkfs_heartbeat_init(fs);
 	return 0;
 }
 
@@ -73,6 +76,7 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	struct zkfs_link *first;
 
 	zkfs_zk_unlisten(fs->zk, &fs->listener);
+	zkfs_heartbeat_fini(fs);
 	while ((first = zkfs_list_first(&fs->ops)))
 		zkfs_reply_error(zkfs_list_entry(first, struct zkfs_op, link),
 				 -ECONNABORTED);
@@ -88,11 +92,13 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 
 int64_t zkfs_fs_deadline(const struct zkfs_fs *fs)
 {
-	return zkfs_lock_deadline(fs);
+	return zkfs_clock_earlier(zkfs_lock_deadline(fs),
+				  zkfs_heartbeat_deadline(fs));
 }
 
 void zkfs_fs_tick(struct zkfs_fs *fs, int64_t now_ms)
 {
+	zkfs_heartbeat_tick(fs);
 	zkfs_lock_tick(fs, now_ms);
 }
 

@@ -17,6 +17,7 @@
 #include "fs/base/hash.h"
 #include "fs/core/attr.h"
 #include "fs/core/tree.h"
+#include "fs/ops/heartbeat.h"
 #include "include/zkfs/link.h"
 #include "include/zkfs/zk.h"
 
@@ -62,6 +63,7 @@ struct zkfs_fs {
 	struct zkfs_link unlinkers;  /* `rm` of entries, until they are gone */
 	int64_t lock_scan_ms;	     /* when one of these two may be due */
 	struct zkfs_zk_listener listener;
+	struct zkfs_heartbeat heartbeat;
 	uint64_t generation; /* of the session, as last heard */
 	bool ready; /* the kernel's INIT was answered: the mount is usable */
 };

@@ -81,6 +81,7 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
+	zkfs_heartbeat_check(zkfs_fs_of(req));
 	if (zkfs_flock_broken(zkfs_fs_of(req), fi->fh)) {
 		zkfs_reply_now(req, "READ", -EIO);
 		return;
@@ -101,6 +102,7 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
+	zkfs_heartbeat_check(zkfs_fs_of(req));
 	if (zkfs_flock_broken(zkfs_fs_of(req), fi->fh))
 		zkfs_reply_now(req, "WRITE", -EIO);
 	else if (kind_of(req, fi) == ZKFS_HANDLE_LOCK)
@@ -113,6 +115,7 @@ static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 
 static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	zkfs_heartbeat_check(zkfs_fs_of(req));
 	zkfs_flock_flushed(zkfs_fs_of(req), fi->fh, fi->lock_owner);
 	switch (kind_of(req, fi)) {
 	case ZKFS_HANDLE_LOCK:

@@ -62,6 +62,11 @@ int64_t zkfs_zk_timeout_ms(const struct zkfs_zk *zk)
 	return zk->timeout_ms;
 }
 
+int64_t zkfs_zk_begun_ms(const struct zkfs_zk *zk)
+{
+	return zk->begun_ms;
+}
+
 size_t zkfs_zk_data_max(const struct zkfs_zk *zk, const char *path)
 {
 	return zkfs_size_data_max(path, zk->chroot_len);

@@ -57,6 +57,7 @@ struct zkfs_zk {
 	short events;
 	int64_t interest_ms; /* the library wants to be asked again */
 	int64_t attempt_ms;  /* the connect under way began; ZKFS_NEVER: none */
+	int64_t begun_ms;    /* when the one that succeeded last began */
 	int64_t reopen_ms;   /* without a handle: make one no sooner */
 	unsigned n_cuts;     /* connects cut short since the last success */
 	bool torn;	     /* a send failed; see connection.c */

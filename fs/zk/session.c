@@ -194,6 +194,7 @@ static void entered_connected(struct zkfs_zk *zk)
 
 	move(zk, ZKFS_SESSION_CONNECTED);
 	zk->timeout_ms = zoo_recv_timeout(zk->zh);
+	zk->begun_ms = zk->attempt_ms;
 	zk->attempt_ms = ZKFS_NEVER;
 	zk->n_cuts = 0;
 	if (fresh) {

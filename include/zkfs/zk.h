@@ -178,6 +178,9 @@ uint64_t zkfs_zk_generation(const struct zkfs_zk *zk);
 int64_t zkfs_zk_session_id(const struct zkfs_zk *zk);
 /* Negotiated session timeout; what was asked for before the first session. */
 int64_t zkfs_zk_timeout_ms(const struct zkfs_zk *zk);
+/* When the attempt began that led to the present connection, or a moment before
+ * (zkfs_clock_ms()): the server has heard of us since. NEVER: not known. */
+int64_t zkfs_zk_begun_ms(const struct zkfs_zk *zk);
 /* Bytes of data one `set` of `path` can carry: jute.maxbuffer less the
  * request's own bytes, chroot included. */
 size_t zkfs_zk_data_max(const struct zkfs_zk *zk, const char *path);

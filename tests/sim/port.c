@@ -580,6 +580,11 @@ int64_t zkfs_zk_timeout_ms(const struct zkfs_zk *zk)
 	return 10000;
 }
 
+int64_t zkfs_zk_begun_ms(const struct zkfs_zk *zk)
+{
+	return ZKFS_NEVER;
+}
+
 size_t zkfs_zk_data_max(const struct zkfs_zk *zk, const char *path)
 {
 	return 1000000;
