@@ -313,6 +313,10 @@ void zkfs_lock_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	rm->op.fini = unlink_fini;
 	if (!zkfs_op_path(&rm->op, name))
 		return;
+	if (zkfs_lock_is_virtual(name)) {
+		zkfs_reply_error(rm, -EPERM);
+		return;
+	}
 	rm->lock = lock_path(&rm->op);
 	if (!rm->lock) {
 		zkfs_reply_error(rm, -ENOMEM);
