@@ -14,6 +14,7 @@
 #include "fs/ops/caller.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/handle.h"
+#include "fs/ops/hold.h"
 #include "include/zkfs/path.h"
 #include "include/zkfs/queue.h"
 
@@ -377,13 +378,14 @@ static struct flock_op *op_new(fuse_req_t req, const char *what, fuse_ino_t ino,
 static void request(fuse_req_t req, const char *what, fuse_ino_t ino,
 		    const struct want *want)
 {
-	/* Through the handle of a lock that an open holds: it is ours. */
-	bool held =
+	const struct zkfs_handle *held =
 		zkfs_handle_get(zkfs_fs_of(req), want->fh, ZKFS_HANDLE_LOCK);
 	struct flock_op *op;
 
-	if (held && want->mode == ZKFS_LOCK_EXCLUSIVE && !want->unlock) {
-		zkfs_reply_now(req, what, 0);
+	/* Through the handle of a lock that an open holds: it is ours, and a
+	 * shared one would wait for ourselves. */
+	if (held && !want->unlock) {
+		zkfs_reply_now(req, what, zkfs_hold_broken(held) ? -EIO : 0);
 		return;
 	}
 	op = op_new(req, what, ino, want);

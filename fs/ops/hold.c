@@ -326,6 +326,12 @@ void zkfs_hold_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 				     on_noted);
 }
 
+bool zkfs_hold_broken(const struct zkfs_handle *handle)
+{
+	return zkfs_container_of(handle, struct hold, handle)
+		->contender->broken;
+}
+
 void zkfs_hold_drop(struct zkfs_fs *fs, struct zkfs_handle *handle)
 {
 	struct hold *hold = zkfs_container_of(handle, struct hold, handle);

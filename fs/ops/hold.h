@@ -7,6 +7,7 @@
 #define ZKFS_OPS_HOLD_H
 
 #include <fuse_lowlevel.h>
+#include <stdbool.h>
 
 #include "fs/ops/handle.h"
 
@@ -17,6 +18,8 @@ void zkfs_hold_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi);
 /* Also fsync: the note is sent. EIO once the lock is lost. */
 void zkfs_hold_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* Whether the lock is lost. */
+bool zkfs_hold_broken(const struct zkfs_handle *handle);
 /* The last close: the lock is given up. */
 void zkfs_hold_drop(struct zkfs_fs *fs, struct zkfs_handle *handle);
 
