@@ -54,6 +54,10 @@ struct zkfs_node {
 	unsigned n_own_changes;
 	int64_t reserved_until_ms; /* ENTRY: made by MKNOD, not opened yet */
 
+	/* fcntl(2) has locked it: closing any descriptor ends that, and so has
+	 * to be told. */
+	bool tell_closes;
+
 	struct zkfs_link handles; /* open handles, the owner's */
 	uint64_t n_lookups;
 	unsigned n_refs;

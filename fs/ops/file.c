@@ -263,7 +263,7 @@ static void open_answer(struct open_op *open)
 	open->fi.fh = file->handle.fh;
 	/* The snapshot is the cache; pages beside it would tear reads. */
 	open->fi.direct_io = 1;
-	open->fi.noflush = !file->writable;
+	open->fi.noflush = !file->writable && !open->op.node->tell_closes;
 	if (!zkfs_reply_open(open, &open->fi))
 		zkfs_file_drop(file);
 }

@@ -368,6 +368,7 @@ static struct flock_op *op_new(fuse_req_t req, const char *what, fuse_ino_t ino,
 	op->claim.granted = on_granted;
 	op->claim.failed = on_failed;
 	op->want = *want;
+	op->claim.op.node->tell_closes |= want->posix;
 	error = find_lock(op);
 	if (!error)
 		return op;

@@ -12,6 +12,9 @@
  * their unlock (fs/fuse/file.c, fuse_setlk(): "NULL" owner at close), so that
  * only the RELEASE ends them.
  *
+ * (Closing a read-only descriptor that was opened before the file's first fcntl
+ * lock tells nobody, for it is not flushed.)
+ *
  * A conversion gives the old lock up and queues for the new one, as flock(2)
  * says of its own.
  */

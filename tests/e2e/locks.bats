@@ -7,6 +7,7 @@
 # Descriptor 8 is a lock that the test's own shell holds.
 
 load lib
+load section
 
 setup() {
 	e2e_setup
@@ -775,17 +776,6 @@ os.close(fd)
 
 # -- others ------------------------------------------------------------------
 
-# The critical section: a marker that one alone can make, and a counter that
-# is read and written back.
-critical() {
-	local n
-
-	(set -C && : >marker) 2>/dev/null || echo overlap >>overlaps
-	read -r n <counter
-	echo $((n + 1)) >counter
-	rm -f marker
-}
-
 # by_open FILE ROUNDS
 by_open() {
 	local i
@@ -794,43 +784,6 @@ by_open() {
 		exec 9>"$1" || return 1
 		critical
 		exec 9>&-
-	done
-}
-
-# by_kazoo SESSION ROUNDS: kazoo's stock Lock.
-by_kazoo() {
-	local i
-
-	for ((i = 0; i < $2; i++)); do
-		zk_as "$1" lock /locks/x 20 || return 1
-		critical
-		zk_as "$1" unlock /locks/x || return 1
-	done
-}
-
-without_lock() {
-	while [ ! -s overlaps ]; do
-		critical 2>/dev/null
-	done
-}
-
-start_section() {
-	echo 0 >counter
-	rm -f marker
-	: >overlaps
-	WORKERS=()
-}
-
-work() {
-	"$@" 3>&- 4>&- &
-	WORKERS+=($!)
-}
-
-finish_section() {
-	local pid
-
-	for pid in "${WORKERS[@]}"; do
-		wait "$pid"
 	done
 }
 
@@ -926,28 +879,6 @@ finish_section() {
 	timeout 10 rm "$A/locks/x/two"
 	[ $(($(now) - since)) -lt 5000 ]
 	release one
-}
-
-@test "lock: flock and fcntl say ENOLCK rather than lock on this host alone" {
-	zk create /f data
-	zk_mount A
-	exec 8<>"$A/locks/x/me"
-	fails "No locks available" flock -n "$A/f" true
-	fails "No locks available" flock "$A/f" true
-	fails "No locks available" flock -s "$A/f" true
-	py '
-for path in A:
-    fd = os.open(path, os.O_RDONLY)
-    same(err(fcntl.flock, fd, fcntl.LOCK_EX | fcntl.LOCK_NB), "ENOLCK")
-    same(err(fcntl.flock, fd, fcntl.LOCK_SH), "ENOLCK")
-    same(err(fcntl.lockf, fd, fcntl.LOCK_SH), "ENOLCK")
-import struct
-lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0)
-same(err(fcntl.fcntl, fd, fcntl.F_OFD_SETLK, lock), "ENOLCK")
-same(err(fcntl.fcntl, fd, fcntl.F_GETLK, lock), "ENOLCK")
-same(err(fcntl.flock, 8, fcntl.LOCK_EX), "ENOLCK")
-' "$A/f" "$A/locks/x/me"
-	exec 8>&-
 }
 
 # -- loss --------------------------------------------------------------------
