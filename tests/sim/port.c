@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/base/clock.h"
 #include "fs/base/util.h"
 #include "tests/sim/memory.h"
 
