@@ -166,12 +166,27 @@ void zkfs_flock_flushed(struct zkfs_fs *fs, uint64_t fh, uint64_t owner)
 	}
 }
 
-void zkfs_flock_released(struct zkfs_fs *fs, uint64_t fh)
+/* Places that were kept for an interrupted call of this owner: `flock -w` that
+ * has run out of time does not come again. */
+static void forget_places(struct zkfs_fs *fs, uint64_t owner)
+{
+	zkfs_list_for_each_safe(it, &fs->contenders) {
+		struct zkfs_contender *contender =
+			zkfs_list_entry(it, struct zkfs_contender, link);
+
+		if (contender->grace_until_ms && contender->key == owner)
+			zkfs_contender_leave(contender, -EINTR);
+	}
+}
+
+void zkfs_flock_released(struct zkfs_fs *fs, uint64_t fh, uint64_t owner)
 {
 	zkfs_list_for_each_safe(it, &fs->grips) {
 		if (grip_at(it)->fh == fh)
 			grip_release(grip_at(it), NULL);
 	}
+	if (owner)
+		forget_places(fs, owner);
 }
 
 bool zkfs_flock_broken(const struct zkfs_fs *fs, uint64_t fh)

@@ -35,8 +35,9 @@ void zkfs_flock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 
 /* A process closes one of its descriptors: its fcntl locks on the file go. */
 void zkfs_flock_flushed(struct zkfs_fs *fs, uint64_t fh, uint64_t owner);
-/* The last close: all that was locked through the handle goes. */
-void zkfs_flock_released(struct zkfs_fs *fs, uint64_t fh);
+/* The last close: all that was locked through the handle goes, and what waited
+ * for `owner` (0: flock was not called on it). */
+void zkfs_flock_released(struct zkfs_fs *fs, uint64_t fh, uint64_t owner);
 /* Whether a lock that was taken through the handle is lost: its I/O answers
  * EIO then, as a file's whose lock NFS or CephFS has lost. */
 bool zkfs_flock_broken(const struct zkfs_fs *fs, uint64_t fh);

@@ -52,7 +52,7 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 
 static void drop_handle(struct zkfs_fs *fs, struct zkfs_handle *handle)
 {
-	zkfs_flock_released(fs, handle->fh);
+	zkfs_flock_released(fs, handle->fh, 0);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:
 		zkfs_file_drop(

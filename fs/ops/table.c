@@ -157,7 +157,7 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 	zkfs_reply_now(req, "RELEASE", 0);
 	if (!handle)
 		return;
-	zkfs_flock_released(fs, fi->fh);
+	zkfs_flock_released(fs, fi->fh, fi->lock_owner);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:
 		zkfs_file_release(handle);

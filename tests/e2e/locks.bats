@@ -430,7 +430,6 @@ with open("two.go") as file:
 	order_is one
 	start_shell bash
 	keeps_its_place signal_times 5 "${CONTENDER[two]}"
-	end_jobs
 }
 
 @test "lock: the end of a job keeps the place of bash in the queue" {
