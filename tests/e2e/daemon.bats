@@ -575,6 +575,33 @@ both_connected() {
 
 # -- a server that does not answer -------------------------------------------
 
+@test "daemon: a lock is lost before a silent server can give it away" {
+	local start
+	own_server
+	zk create /locks/x
+	zk_mount A session_timeout=4
+	exec 8<>"$A/locks/x/me"
+	echo note >&8
+	kill -STOP "$OWN_PID"
+	start=$(now)
+	# The session would live for 4 s after the last the server has heard.
+	py 'if not within(20, lambda: err(os.write, 8, b"x") == "EIO"):
+    sys.exit("the holder was not told")'
+	[ "$(since "$start")" -lt 4000 ]
+	kill -CONT "$OWN_PID"
+	# For ever, though the session may live on.
+	within 20 test -e "$A/locks"
+	py 'same(err(os.write, 8, b"x"), "EIO")
+same(err(os.pread, 8, 99, 0), "EIO")'
+	within 20 own_lock_free
+	exec 9<>"$A/locks/x/again"
+	exec 8>&- 9>&-
+}
+
+own_lock_free() {
+	[ -z "$(ls "$A/locks/x")" ]
+}
+
 @test "daemon: requests give up after timeo with ETIMEDOUT" {
 	local start
 	own_server

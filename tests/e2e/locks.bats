@@ -954,6 +954,32 @@ for _ in range(2):
 	joined 0
 }
 
+@test "lock: a daemon that was stopped grants nothing of an old session" {
+	local id
+	zk_mount A session_timeout=0.8
+	zk_mount B
+	start_told
+	order_is told
+	contend mine "$A/locks/x/mine"
+	joined 2
+	contend theirs "$B/locks/x/theirs"
+	joined 3
+	id=${MOUNT_SESSION[A]}
+	kill -STOP "${MOUNT_PID[A]}"
+	order_is told theirs
+	within 15 zk_session_gone "$id"
+	# What A hears first is that `told` has gone, of whom `mine` was next.
+	kill -CONT "${MOUNT_PID[A]}"
+	within 10 contender_exits mine
+	has "$(<mine.err)" "Input/output error"
+	is "$(order)" "told theirs "
+	echo >told.go
+	within 5 grep -q EIO told.out
+	release told
+	release theirs
+	joined 0
+}
+
 @test "lock: a contender deleted by an administrator is lost" {
 	local name
 	zk_mount A
