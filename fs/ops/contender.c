@@ -100,6 +100,7 @@ contender_new(struct zkfs_claim *claim,
 	contender->tid = fuse_req_ctx(claim->op.req)->pid;
 	contender->key = config->key;
 	contender->mode = config->mode;
+	contender->try = config->try;
 	contender->answer_by_ms = zkfs_fs_patience(fs);
 	zkfs_lock_wake(fs, contender->answer_by_ms);
 	contender->lock = strdup(config->lock);
@@ -336,7 +337,10 @@ static void on_interrupted(struct zkfs_op *op)
 	if (!contender)
 		return;
 	contender->claim = NULL;
-	if (!contender->started || zkfs_caller_dying(contender->tid)) {
+	/* One that does not wait has no place to keep; a claim that waits must
+	 * not get its EAGAIN. */
+	if (!contender->started || contender->try ||
+	    zkfs_caller_dying(contender->tid)) {
 		zkfs_contender_leave(contender, -EINTR);
 		return;
 	}

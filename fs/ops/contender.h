@@ -63,6 +63,7 @@ struct zkfs_contender {
 	char *label; /* the entry's name */
 	char *info;  /* data of the primary: who we are */
 	enum zkfs_lock_mode mode;
+	bool try;
 	bool started;
 	uint64_t epoch;		/* of the lease, when it joined */
 	bool broken;		/* lost, or released by name: I/O answers EIO */
