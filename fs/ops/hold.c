@@ -64,7 +64,8 @@ static struct zkfs_contender *find_kept(const struct zkfs_opener *opener)
 {
 	pid_t tid = fuse_req_ctx(opener->op.req)->pid;
 
-	if (opener->fi.flags & O_NONBLOCK)
+	/* 0: of another pid namespace, and so are others. */
+	if (tid == 0 || (opener->fi.flags & O_NONBLOCK))
 		return NULL;
 	zkfs_list_for_each(it, &opener->op.fs->contenders) {
 		struct zkfs_contender *contender =
