@@ -356,7 +356,8 @@ find_kept(const struct zkfs_claim *claim,
 {
 	pid_t tid = fuse_req_ctx(claim->op.req)->pid;
 
-	if (config->try)
+	/* 0: of another pid namespace, and so are others. */
+	if (tid == 0 || config->try)
 		return NULL;
 	zkfs_list_for_each(it, &claim->op.fs->contenders) {
 		struct zkfs_contender *contender =
