@@ -259,26 +259,29 @@ class Worker:
 
     # -- locks --
 
-    def hold(self, lock, fd):
-        """Where only one may be; the kernel ends this with the process."""
+    def enter(self, lock, kind):
+        """Where only one may be, or only readers; the kernel ends this with
+        the process."""
         gate = os.open(os.path.join(self.args.work, lock),
                        os.O_RDWR | os.O_CREAT)
         limit = monotonic() + 0.2
         while True:
             try:
-                fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(gate, kind | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 # One that was killed may be on its way out.
                 if monotonic() > limit:
                     self.say("BAD", "two holders of", lock + ":", self.me,
-                             os.read(fd, 200), "and",
-                             os.pread(gate, 200, 0))
-                    os.close(gate)
-                    return
+                             "and", os.pread(gate, 200, 0))
+                    break
+        os.ftruncate(gate, 0)
+        os.pwrite(gate, self.me.encode(), 0)
+        return gate
+
+    def hold(self, lock, fd):
+        gate = self.enter(lock, fcntl.LOCK_EX)
         try:
-            os.ftruncate(gate, 0)
-            os.pwrite(gate, self.me.encode(), 0)
             if self.rng.random() < 0.3:
                 os.write(fd, b"note")
             if self.rng.random() < 0.3:
@@ -310,6 +313,36 @@ class Worker:
     def do_try_lock(self):
         self.lock(os.O_NONBLOCK)
     do_try_lock.errnos = (errno.ECANCELED, errno.EAGAIN)
+
+    def flock(self, take, lock, path):
+        """By flock(2) or fcntl(2): `path` stands for `lock`."""
+        kind = self.rng.choice([fcntl.LOCK_EX, fcntl.LOCK_SH])
+        fd = os.open(path, os.O_RDWR)
+        take(fd, kind | self.rng.choice([0, 0, fcntl.LOCK_NB]))
+        os.close(self.enter(lock, kind))
+        if self.rng.random() < 0.2:
+            # From one kind to the other there is a moment without.
+            kind = fcntl.LOCK_EX + fcntl.LOCK_SH - kind
+            take(fd, kind)
+            os.close(self.enter(lock, kind))
+        if self.rng.random() < 0.5:
+            take(fd, fcntl.LOCK_UN)
+        os.close(fd)
+
+    def do_flock(self):
+        name = "t%d" % self.rng.randrange(2)
+        self.flock(fcntl.flock, name, self.path(name))
+    do_flock.errnos = (errno.EAGAIN,)
+
+    def do_lockf(self):
+        name = "t%d" % self.rng.randrange(2)
+        self.flock(fcntl.lockf, name, self.path(name))
+    do_lockf.errnos = (errno.EAGAIN,)
+
+    def do_flock_lock(self):
+        lock = self.rng.choice(LOCKS)
+        self.flock(fcntl.flock, lock, self.path("locks", lock, ".lock"))
+    do_flock_lock.errnos = (errno.EAGAIN,)
 
     def do_look_at_lock(self):
         path = self.path("locks", self.rng.choice(LOCKS))
@@ -519,7 +552,7 @@ class Stress:
         return words
 
     def check_locks(self):
-        for lock in LOCKS:
+        for lock in self.zk.retry(self.zk.get_children, "/locks"):
             limit = monotonic() + 5
             while True:
                 left = self.zk.retry(self.zk.get_children, "/locks/" + lock)
