@@ -59,7 +59,13 @@ static int take_requests(struct zkfs_loop *loop)
 			break;
 		fuse_session_process_buf(loop->session, &loop->buf);
 	}
-	return n == -EAGAIN || n == -EINTR || n > 0 ? 0 : n;
+	/* Ended by `umount -f`, or through fusectl: no failure of the device.
+	 */
+	if (n == -ECONNABORTED) {
+		zkfs_info("the mount was aborted");
+		loop->stop = true;
+	}
+	return n == -EAGAIN || n == -EINTR || loop->stop || n > 0 ? 0 : n;
 }
 
 int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
