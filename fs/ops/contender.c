@@ -125,10 +125,33 @@ contender_new(struct zkfs_claim *claim,
 	return contender;
 }
 
+static void tell(struct zkfs_link *leavers)
+{
+	struct zkfs_link *first;
+
+	while ((first = zkfs_list_first(leavers))) {
+		struct zkfs_contender_leaver *leaver = zkfs_list_entry(
+			first, struct zkfs_contender_leaver, link);
+
+		zkfs_list_remove(first);
+		leaver->left(leaver);
+	}
+}
+
+/* Moved aside, as who is told may do anything. */
+void zkfs_contender_tell(struct zkfs_contender *contender)
+{
+	struct zkfs_link leavers;
+
+	zkfs_list_init(&leavers);
+	zkfs_list_splice(&leavers, &contender->leavers);
+	tell(&leavers);
+}
+
 void zkfs_contender_drop(struct zkfs_contender *contender)
 {
 	struct zkfs_fs *fs = contender->fs;
-	struct zkfs_link leavers, *first;
+	struct zkfs_link leavers;
 
 	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
 		zkfs_zk_cancel(fs->zk, &contender->asks[i].req);
@@ -144,13 +167,7 @@ void zkfs_contender_drop(struct zkfs_contender *contender)
 	zkfs_list_init(&leavers);
 	zkfs_list_splice(&leavers, &contender->leavers);
 	free(contender);
-	while ((first = zkfs_list_first(&leavers))) {
-		struct zkfs_contender_leaver *leaver = zkfs_list_entry(
-			first, struct zkfs_contender_leaver, link);
-
-		zkfs_list_remove(first);
-		leaver->left(leaver);
-	}
+	tell(&leavers);
 }
 
 /* What nobody waits for in vain: joining has the caller's patience, all else
@@ -319,6 +336,8 @@ void zkfs_contender_await(struct zkfs_contender *contender,
 			  struct zkfs_contender_leaver *leaver)
 {
 	zkfs_list_append(&contender->leavers, &leaver->link);
+	contender->answer_by_ms = zkfs_fs_patience(contender->fs);
+	zkfs_lock_wake(contender->fs, contender->answer_by_ms);
 }
 
 void zkfs_contender_release(struct zkfs_contender *contender)

@@ -70,7 +70,8 @@ struct zkfs_contender {
 	pid_t tid;		/* of the claim */
 	uint64_t key;		/* of the claim: whose place is kept */
 	int64_t grace_until_ms; /* 0: not interrupted */
-	int64_t answer_by_ms;	/* to the claim; NEVER once it waits */
+	int64_t answer_by_ms;	/* to the claim, NEVER once it waits; or to
+				 * the leavers */
 	struct zkfs_claim *claim;
 	struct zkfs_contender_owner *owner;
 	struct zkfs_link leavers;
@@ -102,9 +103,12 @@ void zkfs_contender_settle(struct zkfs_contender *contender);
  * the claim is told. */
 void zkfs_contender_leave(struct zkfs_contender *contender, int error);
 /* `leaver` is told when the contender, which is about to be released, has left
- * and is freed; its memory is the caller's, who may unlink it before. */
+ * and is freed, or when no server says so in time: it is taken out then as soon
+ * as there is one. Its memory is the caller's, who may unlink it before. */
 void zkfs_contender_await(struct zkfs_contender *contender,
 			  struct zkfs_contender_leaver *leaver);
+/* Tells the leavers now. */
+void zkfs_contender_tell(struct zkfs_contender *contender);
 /* The owner lets go: as leave, and the contender is nobody's. */
 void zkfs_contender_release(struct zkfs_contender *contender);
 /* The lease it joined under is over: it is lost, whatever the server says. */

@@ -380,7 +380,7 @@ static int64_t next_deadline(const struct zkfs_fs *fs)
 		if (contender->grace_until_ms)
 			deadline = zkfs_clock_earlier(
 				deadline, contender->grace_until_ms);
-		if (contender->claim)
+		if (contender->claim || !zkfs_list_empty(&contender->leavers))
 			deadline = zkfs_clock_earlier(deadline,
 						      contender->answer_by_ms);
 	}
@@ -405,6 +405,8 @@ void zkfs_lock_tick(struct zkfs_fs *fs, int64_t now_ms)
 			zkfs_contender_leave(contender, -EINTR);
 		else if (contender->claim && contender->answer_by_ms <= now_ms)
 			zkfs_contender_leave(contender, -ETIMEDOUT);
+		else if (contender->answer_by_ms <= now_ms)
+			zkfs_contender_tell(contender);
 	}
 	zkfs_list_for_each_safe(it, &fs->unlinkers) {
 		struct unlink_op *rm =
