@@ -5,7 +5,7 @@
 
 load lib
 
-# The mount $A, by a way that loses what it is told to.
+# mount_by_proxy [OPTIONS]: the mount $A, by a way that loses what it is told to.
 mount_by_proxy() {
 	local file=$BATS_TEST_TMPDIR/proxy
 
@@ -13,7 +13,7 @@ mount_by_proxy() {
 		3>&- 4>&- </dev/null &
 	PROXY=$!
 	within 10 test -s "$file"
-	zk_mount A '' "127.0.0.1:$(<"$file")$TREE"
+	zk_mount A "${1:-}" "127.0.0.1:$(<"$file")$TREE"
 	# What is sent by the mount itself at first is over.
 	ls "$A" >/dev/null
 }
@@ -144,4 +144,24 @@ lose() {
 	mount_by_proxy
 	reply_lost rm "$A/d/.data"
 	is "$(zk get /d)" ""
+}
+
+@test "lost: an unlock returns though no server answers, and is made good" {
+	local since
+
+	zk create /f x
+	mount_by_proxy timeo=1
+	exec 9<"$A/f"
+	flock 9
+	since=$(now)
+	kill -STOP "$PROXY"
+	flock -u 9
+	[ $(($(now) - since)) -lt 3000 ]
+	kill -CONT "$PROXY"
+	within 10 nobody_locks
+	exec 9<&-
+}
+
+nobody_locks() {
+	[ -z "$(zk ls "/locks/$(zk ls /locks)")" ]
 }
