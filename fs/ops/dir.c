@@ -338,6 +338,18 @@ static bool fetch_all(struct list_op *list)
 
 /* Answering */
 
+/* What a listing has shown is no look-up to a truncating open, which would take
+ * its version from it (ops/file). */
+static struct zkfs_node *listed_node(struct list_op *list, struct entry *entry)
+{
+	struct zkfs_node *node = zkfs_meta_intern(list->op.fs, list->op.node,
+						  entry->name, &entry->stat);
+
+	if (node)
+		node->seen_ms = 1;
+	return node;
+}
+
 static struct zkfs_node *entry_node(struct list_op *list, struct entry *entry)
 {
 	struct zkfs_fs *fs = list->op.fs;
@@ -347,7 +359,7 @@ static struct zkfs_node *entry_node(struct list_op *list, struct entry *entry)
 	case ENTRY_CHILD:
 		if (entry->state != ENTRY_READY)
 			return NULL;
-		return zkfs_meta_intern(fs, dir, entry->name, &entry->stat);
+		return listed_node(list, entry);
 	case ENTRY_DATA:
 		return zkfs_tree_intern(&fs->tree, dir, entry->name,
 					ZKFS_TYPE_DATA, entry->stat.czxid);

@@ -28,7 +28,7 @@
 
 /* How old the Stat of a look-up may be for an open that needs no data. The
  * kernel looks a name up right before it opens it. */
-#define FRESH_MS 100
+#define FRESH_MS 20
 /* How soon after that look-up a write is taken without another look: `echo >`
  * is there long before any watch could be. */
 #define AT_ONCE_MS 2

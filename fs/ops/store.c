@@ -133,8 +133,12 @@ static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	}
 	next = zkfs_commit_get_done(&file->commit, error, data,
 				    error ? 0 : reply->stat->version);
-	if (!error && next == ZKFS_COMMIT_DONE)
+	if (!error && next == ZKFS_COMMIT_DONE) {
 		file->stat = *reply->stat;
+		if (!zkfs_commit_error(&file->commit))
+			zkfs_file_committed(file->fs, file->handle.node,
+					    reply->stat, file);
+	}
 	zkfs_buf_unref(data);
 	run(file, next);
 }

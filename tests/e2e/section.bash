@@ -10,7 +10,8 @@ critical() {
 	local n
 
 	(set -C && : >marker) 2>/dev/null || echo overlap >>overlaps
-	read -r n <counter
+	# Without a lock it may be empty for a moment: that count is lost.
+	read -r n <counter || n=0
 	echo $((n + 1)) >counter
 	rm -f marker
 }
