@@ -76,9 +76,15 @@ group_body() {
 
 # Finds a group under way that has ended, as soon as there is one, and leaves
 # its name in `ended`: a subshell that waited would keep signals from us. A
-# group that was killed has said nothing; it is looked for now and then.
+# group that was killed has said nothing; it is looked for now and then. One
+# that was found so just as it ended has said its name all the same, and is not
+# under way any more when that is read.
 await_group() {
-	while ! read -t 5 -r ended <&"$done_fd"; do
+	while :; do
+		if read -t 5 -r ended <&"$done_fd"; then
+			[ -z "${running[$ended]:-}" ] || return 0
+			continue
+		fi
 		for ended in "${!running[@]}"; do
 			kill -0 "${running[$ended]}" 2>/dev/null || return 0
 		done
