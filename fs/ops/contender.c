@@ -240,16 +240,41 @@ static void fail_claim(struct zkfs_contender *contender, int error)
 	claim->failed(claim, error);
 }
 
+/* What no lease covers may be another's: it waits for the next heartbeat, or to
+ * be told that it has lost. A place that is kept waits for its claim. */
+static bool may_grant(const struct zkfs_contender *contender)
+{
+	return !contender->granted && (contender->claim || contender->owner) &&
+	       zkfs_heartbeat_alive(contender->fs) &&
+	       contender->epoch == zkfs_heartbeat_epoch(contender->fs);
+}
+
 static void grant(struct zkfs_contender *contender)
 {
 	struct zkfs_claim *claim = zkfs_steal(&contender->claim);
 
-	claim->contender = NULL;
 	zkfs_debug("\"%s\": held by \"%s\"", contender->lock, contender->label);
+	contender->granted = true;
+	if (!claim)
+		return; /* its owner is told as of any change */
+	claim->contender = NULL;
 	if (!claim->granted(claim, contender)) {
 		contender->owner = NULL;
 		zkfs_lockq_leave(contender->lockq);
 	}
+}
+
+static void on_waiting(struct zkfs_contender *contender)
+{
+	struct zkfs_claim *claim = contender->claim;
+
+	/* For others, no more for the server. */
+	contender->answer_by_ms = ZKFS_NEVER;
+	if (!claim || !claim->queued)
+		return;
+	contender->claim = NULL;
+	claim->contender = NULL;
+	claim->queued(claim, contender);
 }
 
 static void on_lost(struct zkfs_contender *contender)
@@ -268,14 +293,10 @@ static void follow_state(struct zkfs_contender *contender)
 {
 	switch (zkfs_lockq_state(contender->lockq)) {
 	case ZKFS_LOCKQ_WAITING:
-		/* For others, no more for the server. */
-		contender->answer_by_ms = ZKFS_NEVER;
+		on_waiting(contender);
 		break;
 	case ZKFS_LOCKQ_HELD:
-		/* What no lease covers may be another's: it waits for the next
-		 * heartbeat, or to be told that it has lost. */
-		if (contender->claim && zkfs_heartbeat_alive(contender->fs) &&
-		    contender->epoch == zkfs_heartbeat_epoch(contender->fs))
+		if (may_grant(contender))
 			grant(contender);
 		break;
 	case ZKFS_LOCKQ_LOST:
@@ -300,8 +321,7 @@ void zkfs_contender_settle(struct zkfs_contender *contender)
 	pump(contender);
 	follow_state(contender);
 	pump(contender); /* the answer may have made it leave */
-	if (contender->owner &&
-	    (contender->broken || zkfs_lockq_token(contender->lockq)))
+	if (contender->owner && (contender->broken || contender->granted))
 		contender->owner->changed(contender->owner);
 	if (zkfs_contender_joined(contender))
 		return;

@@ -23,11 +23,16 @@ struct zkfs_contender;
 /* An interrupted wait keeps its place so long: shells try again at once. */
 #define ZKFS_CONTENDER_GRACE_MS 1000
 
-/* A request that waits for the lock. Exactly one of the two functions is
- * called, once, unless the claim is interrupted or freed before. */
+/* A request that waits for the lock. Exactly one of the functions is called,
+ * once, unless the claim is interrupted or freed before. */
 struct zkfs_claim {
 	struct zkfs_op op;
 	struct zkfs_contender *contender;
+	/* It stands in the queue behind others: answers the op, and makes
+	 * somebody the contender's owner, who will be told of the rest. NULL:
+	 * the op waits. */
+	void (*queued)(struct zkfs_claim *claim,
+		       struct zkfs_contender *contender);
 	/* The lock is ours: answers the op. Returns whether the caller heard;
 	 * else the contender leaves. */
 	bool (*granted)(struct zkfs_claim *claim,
@@ -36,9 +41,10 @@ struct zkfs_claim {
 	void (*failed)(struct zkfs_claim *claim, int error);
 };
 
-/* Who holds what was granted. */
+/* Who holds what was granted, or waits for it in the background. */
 struct zkfs_contender_owner {
-	/* The token has come to be known, or the lock is lost (broken). */
+	/* The lock has been granted, its token has come to be known, or all is
+	 * lost (broken). */
 	void (*changed)(struct zkfs_contender_owner *owner);
 };
 
@@ -66,6 +72,7 @@ struct zkfs_contender {
 	bool try;
 	bool started;
 	uint64_t epoch;		/* of the lease, when it joined */
+	bool granted;		/* to the claim, or to the owner */
 	bool broken;		/* lost, or released by name: I/O answers EIO */
 	pid_t tid;		/* of the claim */
 	uint64_t key;		/* of the claim: whose place is kept */

@@ -109,7 +109,10 @@ static void text_open(struct text_op *opening, const char *data, size_t len)
 	int error = -ENOMEM;
 
 	if (text) {
-		*text = (struct text){.len = len};
+		*text = (struct text){
+			.len = len,
+			.handle.nonblock = opening->fi.flags & O_NONBLOCK,
+		};
 		memcpy(text->data, data, len);
 		error = zkfs_handle_add(fs, &text->handle, ZKFS_HANDLE_TEXT,
 					opening->op.node);

@@ -255,6 +255,7 @@ static void open_answer(struct open_op *open)
 	int error = zkfs_handle_add(open->op.fs, &file->handle,
 				    ZKFS_HANDLE_FILE, open->op.node);
 
+	file->handle.nonblock = open->fi.flags & O_NONBLOCK;
 	if (error) {
 		zkfs_reply_error(open, error);
 		return;
@@ -551,6 +552,11 @@ void zkfs_file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 
 	if (op)
 		zkfs_store(op);
+}
+
+void zkfs_file_lock_lost(struct zkfs_handle *handle)
+{
+	zkfs_commit_refused(&file_of(handle)->commit, -EIO);
 }
 
 void zkfs_file_release(struct zkfs_handle *handle)

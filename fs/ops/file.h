@@ -41,6 +41,9 @@ void zkfs_file_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 void zkfs_file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void zkfs_file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi);
+/* The lock that its writer relied on is lost: what is not committed yet never
+ * will be, and the commit says EIO. */
+void zkfs_file_lock_lost(struct zkfs_handle *handle);
 /* The last close. */
 void zkfs_file_release(struct zkfs_handle *handle);
 /* ftruncate(2), for ops/meta: takes the op over. */

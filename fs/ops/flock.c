@@ -15,13 +15,16 @@
 #include "fs/ops/contender.h"
 #include "fs/ops/handle.h"
 #include "fs/ops/hold.h"
+#include "fs/ops/line.h"
+#include "fs/ops/poll.h"
 #include "include/zkfs/path.h"
 #include "include/zkfs/queue.h"
 
-/* A lock that is ours. */
+/* A lock that is ours, or that is waited for in the background. */
 struct grip {
 	struct zkfs_contender_owner owner;
 	struct zkfs_contender *contender;
+	struct zkfs_line line;
 	uint64_t fh;
 	uint64_t kernel_owner;
 	bool posix;
@@ -35,6 +38,7 @@ struct want {
 	bool posix;
 	bool unlock;
 	bool wait;
+	bool background; /* but not in the call: EINPROGRESS, as connect(2) */
 	enum zkfs_lock_mode mode;
 };
 
@@ -134,9 +138,17 @@ static struct grip *grip_find(const struct zkfs_fs *fs, const char *lock,
 	return NULL;
 }
 
+static bool is_held(const struct grip *grip)
+{
+	return grip->contender->granted && !grip->contender->broken;
+}
+
 static void on_changed(struct zkfs_contender_owner *owner)
 {
-	/* Nobody waits for the token here; who is told of a loss asks. */
+	struct grip *grip = zkfs_container_of(owner, struct grip, owner);
+
+	zkfs_line_changed(&grip->line, grip->contender);
+	zkfs_poll_wake(grip->contender->fs, grip->fh);
 }
 
 /* Lets go; `leaver`, if not NULL, is told when nothing is left. */
@@ -145,6 +157,7 @@ static void grip_release(struct grip *grip,
 {
 	struct zkfs_contender *contender = grip->contender;
 
+	zkfs_line_fini(&grip->line);
 	zkfs_list_remove(&grip->link);
 	free(grip);
 	if (leaver)
@@ -198,27 +211,70 @@ bool zkfs_flock_broken(const struct zkfs_fs *fs, uint64_t fh)
 	return false;
 }
 
+bool zkfs_flock_waits(const struct zkfs_fs *fs, uint64_t fh)
+{
+	zkfs_list_for_each(it, &fs->grips) {
+		if (grip_at(it)->fh == fh && !grip_at(it)->contender->granted)
+			return true;
+	}
+	return false;
+}
+
+bool zkfs_flock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		     const struct fuse_file_info *fi)
+{
+	zkfs_list_for_each(it, &zkfs_fs_of(req)->grips) {
+		struct grip *grip = grip_at(it);
+
+		if (grip->fh != fi->fh || !grip->contender->granted)
+			continue;
+		zkfs_line_read(&grip->line, req, ino, size, off,
+			       grip->contender, NULL);
+		return true;
+	}
+	return false;
+}
+
 /* Taking */
 
-static bool on_granted(struct zkfs_claim *claim,
-		       struct zkfs_contender *contender)
+/* The op's grip becomes the contender's owner. */
+static struct grip *take_grip(struct flock_op *op,
+			      struct zkfs_contender *contender)
 {
-	struct flock_op *op = zkfs_container_of(claim, struct flock_op, claim);
-	struct zkfs_fs *fs = claim->op.fs;
 	struct grip *grip = zkfs_steal(&op->grip);
 
 	grip->owner.changed = on_changed;
+	zkfs_line_init(&grip->line);
 	grip->contender = contender;
 	grip->fh = op->want.fh;
 	grip->kernel_owner = op->want.kernel_owner;
 	grip->posix = op->want.posix;
 	contender->owner = &grip->owner;
-	zkfs_list_append(&fs->grips, &grip->link);
+	zkfs_list_append(&op->claim.op.fs->grips, &grip->link);
+	return grip;
+}
+
+static bool on_granted(struct zkfs_claim *claim,
+		       struct zkfs_contender *contender)
+{
+	struct flock_op *op = zkfs_container_of(claim, struct flock_op, claim);
+	struct grip *grip = take_grip(op, contender);
+
 	if (zkfs_reply_done(op))
 		return true;
 	zkfs_list_remove(&grip->link);
 	free(grip);
 	return false;
+}
+
+/* Should the caller be gone, the RELEASE of its handle ends the wait. */
+static void on_queued(struct zkfs_claim *claim,
+		      struct zkfs_contender *contender)
+{
+	struct flock_op *op = zkfs_container_of(claim, struct flock_op, claim);
+
+	(void)take_grip(op, contender);
+	zkfs_reply_error(op, -EINPROGRESS);
 }
 
 static void make_lock(struct flock_op *op);
@@ -352,6 +408,21 @@ static void on_left(struct zkfs_contender_leaver *leaver)
 		claim_lock(op);
 }
 
+/* The same call again, for a lock that is there: it is ours, or comes to be. */
+static bool again(struct flock_op *op, const struct grip *grip)
+{
+	const struct zkfs_contender *contender = grip->contender;
+
+	if (op->want.unlock || contender->broken ||
+	    contender->mode != op->want.mode)
+		return false;
+	if (is_held(grip))
+		zkfs_reply_error(op, 0);
+	else
+		zkfs_reply_error(op, op->want.wait ? -EALREADY : -EWOULDBLOCK);
+	return true;
+}
+
 static void set_lock(struct flock_op *op)
 {
 	const struct zkfs_fs *fs = op->claim.op.fs;
@@ -361,10 +432,7 @@ static void set_lock(struct flock_op *op)
 		zkfs_reply_error(op, 0);
 	} else if (!grip) {
 		claim_lock(op);
-	} else if (!op->want.unlock && !grip->contender->broken &&
-		   grip->contender->mode == op->want.mode) {
-		zkfs_reply_error(op, 0);
-	} else {
+	} else if (!again(op, grip)) {
 		op->leaver.left = on_left;
 		if (zkfs_op_park(&op->claim.op))
 			grip_release(grip, &op->leaver);
@@ -382,6 +450,7 @@ static struct flock_op *op_new(fuse_req_t req, const char *what, fuse_ino_t ino,
 	op->claim.op.fini = op_fini;
 	op->claim.granted = on_granted;
 	op->claim.failed = on_failed;
+	op->claim.queued = want->background ? on_queued : NULL;
 	op->want = *want;
 	op->claim.op.node->tell_closes |= want->posix;
 	error = find_lock(op);
@@ -412,11 +481,14 @@ static void request(fuse_req_t req, const char *what, fuse_ino_t ino,
 void zkfs_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		int op)
 {
+	const struct zkfs_handle *handle =
+		zkfs_handle_any(zkfs_fs_of(req), fi->fh);
 	struct want want = {
 		.fh = fi->fh,
 		.kernel_owner = fi->lock_owner,
 		.unlock = (op & ~LOCK_NB) == LOCK_UN,
 		.wait = !(op & LOCK_NB),
+		.background = !(op & LOCK_NB) && handle && handle->nonblock,
 		.mode = (op & ~LOCK_NB) == LOCK_SH ? ZKFS_LOCK_SHARED
 						   : ZKFS_LOCK_EXCLUSIVE,
 	};

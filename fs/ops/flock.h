@@ -12,6 +12,11 @@
  * their unlock (fs/fuse/file.c, fuse_setlk(): "NULL" owner at close), so that
  * only the RELEASE ends them.
  *
+ * On a handle that was opened O_NONBLOCK a flock(2) that has to wait does so in
+ * the background, as connect(2) does on such a socket: EINPROGRESS, EALREADY
+ * when asked again, readable (ops/poll) when the lock is ours and the same call
+ * answers 0. LOCK_UN, or the last close, ends the wait.
+ *
  * (Closing a read-only descriptor that was opened before the file's first fcntl
  * lock tells nobody, for it is not flushed.)
  *
@@ -38,6 +43,12 @@ void zkfs_flock_flushed(struct zkfs_fs *fs, uint64_t fh, uint64_t owner);
 /* The last close: all that was locked through the handle goes, and what waited
  * for `owner` (0: flock was not called on it). */
 void zkfs_flock_released(struct zkfs_fs *fs, uint64_t fh, uint64_t owner);
+/* Whether a lock is waited for in the background through the handle. */
+bool zkfs_flock_waits(const struct zkfs_fs *fs, uint64_t fh);
+/* Answers a READ of LOCK/.lock with the line of the lock that is held through
+ * the handle. False: there is none. */
+bool zkfs_flock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		     const struct fuse_file_info *fi);
 /* Whether a lock that was taken through the handle is lost: its I/O answers
  * EIO then, as a file's whose lock NFS or CephFS has lost. */
 bool zkfs_flock_broken(const struct zkfs_fs *fs, uint64_t fh);

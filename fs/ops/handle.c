@@ -4,6 +4,7 @@
 #include "fs/ops/handle.h"
 
 #include <errno.h>
+#include <fuse_lowlevel.h>
 
 #include "fs/base/list.h"
 #include "fs/base/util.h"
@@ -30,6 +31,7 @@ void zkfs_handle_remove(struct zkfs_fs *fs, struct zkfs_handle *handle)
 	zkfs_list_remove(&handle->in_node);
 	handle->node = zkfs_tree_unref(&fs->tree, handle->node);
 	handle->fh = 0;
+	fuse_pollhandle_destroy(zkfs_steal(&handle->poll));
 }
 
 struct zkfs_handle *zkfs_handle_any(const struct zkfs_fs *fs, uint64_t fh)

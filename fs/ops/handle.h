@@ -6,9 +6,12 @@
 #ifndef ZKFS_OPS_HANDLE_H
 #define ZKFS_OPS_HANDLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "fs/ops/fs.h"
+
+struct fuse_pollhandle;
 
 enum zkfs_handle_kind {
 	ZKFS_HANDLE_FILE, /* ops/file */
@@ -23,6 +26,8 @@ struct zkfs_handle {
 	struct zkfs_node *node;	  /* referenced */
 	struct zkfs_link in_node; /* node->handles */
 	struct zkfs_hash_link by_fh;
+	bool nonblock;		      /* opened with O_NONBLOCK */
+	struct fuse_pollhandle *poll; /* who polls it (ops/poll), or NULL */
 };
 
 /* Enters a handle the caller embeds. Returns 0, or -ENFILE at the limit. */

@@ -82,7 +82,7 @@ static void retry(struct zkfs_fs *fs)
 					   zkfs_zk_connected(fs->zk),
 					   zkfs_zk_generation(fs->zk));
 		if (state == ZKFS_LOCKQ_LEAVING ||
-		    (state == ZKFS_LOCKQ_HELD && contender->claim))
+		    (state == ZKFS_LOCKQ_HELD && !contender->granted))
 			zkfs_contender_settle(contender);
 	}
 }

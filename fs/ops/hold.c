@@ -10,10 +10,11 @@
 #include <string.h>
 
 #include "fs/base/buf.h"
-#include "fs/base/list.h"
 #include "fs/base/util.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/entry.h"
+#include "fs/ops/line.h"
+#include "fs/ops/poll.h"
 
 #define NOTE_MAX 4096
 
@@ -22,8 +23,8 @@ struct hold {
 	struct zkfs_contender_owner owner;
 	struct zkfs_handle handle;
 	struct zkfs_contender *contender;
-	struct zkfs_link readers; /* struct read_op: they want the token */
-	struct zkfs_buf *note;	  /* what was written to the handle */
+	struct zkfs_line line;
+	struct zkfs_buf *note; /* what was written to the handle */
 	bool note_dirty;
 };
 
@@ -34,39 +35,25 @@ struct open_op {
 	char *lock; /* path */
 };
 
-/* A READ that waits for the token. */
-struct read_op {
-	struct zkfs_op op;
-	struct hold *hold;
-	size_t size;
-	off_t off;
-	struct zkfs_link waiting;
-};
-
 /* A note on its way. */
 struct note_op {
 	struct zkfs_op op;
 	char *text;
 };
 
-static void answer_read(struct read_op *read);
-
 /* Opening to join */
 
-/* The token is known, or never will be: who waits to read it is answered. */
 static void on_changed(struct zkfs_contender_owner *owner)
 {
 	struct hold *hold = zkfs_container_of(owner, struct hold, owner);
-	struct zkfs_link *first;
 
-	while ((first = zkfs_list_first(&hold->readers))) {
-		zkfs_list_remove(first);
-		answer_read(zkfs_list_entry(first, struct read_op, waiting));
-	}
+	zkfs_line_changed(&hold->line, hold->contender);
+	zkfs_poll_wake(hold->contender->fs, hold->handle.fh);
 }
 
 static void hold_free(struct zkfs_fs *fs, struct hold *hold)
 {
+	zkfs_line_fini(&hold->line);
 	zkfs_handle_remove(fs, &hold->handle);
 	zkfs_buf_unref(hold->note);
 	free(hold);
@@ -88,7 +75,7 @@ static bool on_granted(struct zkfs_claim *claim,
 		zkfs_reply_error(open, error);
 		return false;
 	}
-	zkfs_list_init(&hold->readers);
+	zkfs_line_init(&hold->line);
 	hold->owner.changed = on_changed;
 	hold->contender = contender;
 	contender->owner = &hold->owner;
@@ -160,75 +147,16 @@ static struct hold *hold_get(const struct zkfs_fs *fs,
 	return handle ? zkfs_container_of(handle, struct hold, handle) : NULL;
 }
 
-static void read_fini(struct zkfs_op *op)
-{
-	struct read_op *read = zkfs_container_of(op, struct read_op, op);
-
-	zkfs_list_remove(&read->waiting);
-}
-
-/* How much of the note is shown: not the line ends it was written with, which
- * are blanks by now. */
-static int note_len(const struct hold *hold)
-{
-	const struct zkfs_buf *note = hold->note;
-	size_t len = note ? note->len : 0;
-
-	while (len > 0 && note->data[len - 1] == ' ')
-		len--;
-	return (int)len;
-}
-
-/* What reading the handle gives: one line, the token first. */
-static void answer_read(struct read_op *read)
-{
-	const struct hold *hold = read->hold;
-	const struct zkfs_contender *contender = hold->contender;
-	zkfs_autofree char *text = NULL;
-	size_t len, off = (size_t)read->off;
-
-	if (contender->broken) {
-		zkfs_reply_error(read, -EIO);
-		return;
-	}
-	if (asprintf(&text,
-		     "token=0x%016llx mode=exclusive state=held %s%s%.*s\n",
-		     (unsigned long long)zkfs_lockq_token(contender->lockq),
-		     contender->info, hold->note ? " note=" : "",
-		     note_len(hold), hold->note ? hold->note->data : "") < 0) {
-		text = NULL;
-		zkfs_reply_error(read, -ENOMEM);
-		return;
-	}
-	len = strlen(text);
-	off = zkfs_min_size(off, len);
-	zkfs_reply_buf(read, text + off, zkfs_min_size(read->size, len - off));
-}
-
 void zkfs_hold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct read_op *read = zkfs_op_new(req, "READ", ino, sizeof(*read));
-	const struct zkfs_contender *contender;
+	struct hold *hold = hold_get(zkfs_fs_of(req), fi);
 
-	if (!read)
-		return;
-	read->op.fini = read_fini;
-	read->size = size;
-	read->off = off;
-	read->hold = hold_get(read->op.fs, fi);
-	if (!read->hold) {
-		zkfs_reply_error(read, -EBADF);
-		return;
-	}
-	contender = read->hold->contender;
-	/* The token is fetched behind the grant. */
-	if (contender->broken || zkfs_lockq_token(contender->lockq)) {
-		answer_read(read);
-		return;
-	}
-	zkfs_list_append(&read->hold->readers, &read->waiting);
-	(void)zkfs_op_park(&read->op);
+	if (hold)
+		zkfs_line_read(&hold->line, req, ino, size, off,
+			       hold->contender, hold->note);
+	else
+		zkfs_reply_now(req, "READ", -EBADF);
 }
 
 static int collect_note(struct hold *hold, const char *data, size_t size)
@@ -287,7 +215,7 @@ static int note_request(struct note_op *note, const struct hold *hold)
 	const char *primary = zkfs_lockq_primary(contender->lockq);
 
 	if (asprintf(&note->text, "%s note=%.*s", contender->info,
-		     note_len(hold), hold->note->data) < 0) {
+		     zkfs_line_note_len(hold->note), hold->note->data) < 0) {
 		note->text = NULL;
 		return -ENOMEM;
 	}

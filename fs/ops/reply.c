@@ -136,6 +136,12 @@ void zkfs_reply_now(fuse_req_t req, const char *what, int error)
 	(void)fuse_reply_err(req, -error);
 }
 
+void zkfs_reply_poll_now(fuse_req_t req, unsigned events)
+{
+	zkfs_debug("POLL: 0x%x", events);
+	(void)fuse_reply_poll(req, events);
+}
+
 void zkfs_reply_error(void *ptr, int error)
 {
 	struct zkfs_op *op = ptr;

@@ -77,6 +77,8 @@ bool zkfs_reply_done(void *op);
 void zkfs_reply_lock(void *op, const struct flock *lock);
 /* For requests that need no op: answered at once. */
 void zkfs_reply_now(fuse_req_t req, const char *what, int error);
+/* POLL, with what is the case now (<poll.h>). */
+void zkfs_reply_poll_now(fuse_req_t req, unsigned events);
 
 /* Fills a stat for a node as the mount shows it. */
 void zkfs_node_stat(const struct zkfs_fs *fs, const struct zkfs_node *node,

@@ -20,6 +20,7 @@
 #include "fs/ops/lock.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/name.h"
+#include "fs/ops/poll.h"
 #include "fs/ops/rename.h"
 #include "fs/ops/reply.h"
 #include "fs/ops/xattr.h"
@@ -78,11 +79,26 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		zkfs_hold_open(req, ino, fi);
 }
 
+/* Whether a lock is lost that was taken through the handle: then what was
+ * written under it is not committed any more. */
+static bool look_for_loss(fuse_req_t req, const struct fuse_file_info *fi)
+{
+	struct zkfs_fs *fs = zkfs_fs_of(req);
+	struct zkfs_handle *file;
+
+	zkfs_heartbeat_check(fs);
+	if (!zkfs_flock_broken(fs, fi->fh))
+		return false;
+	file = zkfs_handle_get(fs, fi->fh, ZKFS_HANDLE_FILE);
+	if (file)
+		zkfs_file_lock_lost(file);
+	return true;
+}
+
 static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	zkfs_heartbeat_check(zkfs_fs_of(req));
-	if (zkfs_flock_broken(zkfs_fs_of(req), fi->fh)) {
+	if (look_for_loss(req, fi)) {
 		zkfs_reply_now(req, "READ", -EIO);
 		return;
 	}
@@ -91,7 +107,9 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		zkfs_hold_read(req, ino, size, off, fi);
 		break;
 	case ZKFS_HANDLE_TEXT:
-		zkfs_entry_read(req, ino, size, off, fi);
+		if (!is_virtual(req, ino) ||
+		    !zkfs_flock_read(req, ino, size, off, fi))
+			zkfs_entry_read(req, ino, size, off, fi);
 		break;
 	default:
 		zkfs_file_read(req, ino, size, off, fi);
@@ -102,8 +120,7 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
-	zkfs_heartbeat_check(zkfs_fs_of(req));
-	if (zkfs_flock_broken(zkfs_fs_of(req), fi->fh))
+	if (look_for_loss(req, fi))
 		zkfs_reply_now(req, "WRITE", -EIO);
 	else if (kind_of(req, fi) == ZKFS_HANDLE_LOCK)
 		zkfs_hold_write(req, ino, data, size, off, fi);
@@ -115,7 +132,7 @@ static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 
 static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	zkfs_heartbeat_check(zkfs_fs_of(req));
+	(void)look_for_loss(req, fi);
 	zkfs_flock_flushed(zkfs_fs_of(req), fi->fh, fi->lock_owner);
 	switch (kind_of(req, fi)) {
 	case ZKFS_HANDLE_LOCK:
@@ -133,6 +150,10 @@ static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi)
 {
+	if (look_for_loss(req, fi)) {
+		zkfs_reply_now(req, "FSYNC", -EIO);
+		return;
+	}
 	switch (kind_of(req, fi)) {
 	case ZKFS_HANDLE_LOCK:
 		zkfs_hold_flush(req, ino, fi);
@@ -154,9 +175,12 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 	struct zkfs_fs *fs = zkfs_fs_of(req);
 	struct zkfs_handle *handle = zkfs_handle_any(fs, fi->fh);
 
-	zkfs_reply_now(req, "RELEASE", 0);
-	if (!handle)
+	if (!handle) {
+		zkfs_reply_now(req, "RELEASE", 0);
 		return;
+	}
+	(void)look_for_loss(req, fi);
+	zkfs_reply_now(req, "RELEASE", 0);
 	zkfs_flock_released(fs, fi->fh, fi->lock_owner);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:
@@ -213,6 +237,7 @@ const struct fuse_lowlevel_ops *zkfs_fs_operations(void)
 		.listxattr = zkfs_xattr_list,
 		.setxattr = zkfs_xattr_set,
 		.removexattr = zkfs_xattr_remove,
+		.poll = zkfs_poll,
 		.flock = zkfs_flock,
 		.getlk = zkfs_flock_getlk,
 		.setlk = zkfs_flock_setlk,

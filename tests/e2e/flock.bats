@@ -807,7 +807,7 @@ with open("told.go") as go:
         print("EIO", flush=True)
 # A descriptor that is locked again is good again.
 fcntl.flock(lock, fcntl.LOCK_EX)
-same(os.pread(lock, 9, 0), b"")
+same(os.pread(lock, 8, 0), b"token=0x")
 fcntl.flock(lock, fcntl.LOCK_UN)
 print("again")' "$1" "$2" </dev/null >told.out 2>&1 3>&- 4>&- &
 	CONTENDER[told]=$!

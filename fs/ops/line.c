@@ -1,0 +1,116 @@
+/*
+ * line: see line.h.
+ */
+#include "fs/ops/line.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/base/list.h"
+#include "fs/base/util.h"
+
+struct read_op {
+	struct zkfs_op op;
+	size_t size;
+	off_t off;
+	const struct zkfs_buf *note;
+	struct zkfs_link waiting;
+};
+
+void zkfs_line_init(struct zkfs_line *line)
+{
+	zkfs_list_init(&line->readers);
+}
+
+static void read_fini(struct zkfs_op *op)
+{
+	zkfs_list_remove(&zkfs_container_of(op, struct read_op, op)->waiting);
+}
+
+int zkfs_line_note_len(const struct zkfs_buf *note)
+{
+	size_t len = note ? note->len : 0;
+
+	while (len > 0 && note->data[len - 1] == ' ')
+		len--;
+	return (int)len;
+}
+
+static bool is_known(const struct zkfs_contender *contender)
+{
+	return contender->broken || zkfs_lockq_token(contender->lockq);
+}
+
+static void answer(struct read_op *read, const struct zkfs_contender *contender)
+{
+	const struct zkfs_buf *note = read->note;
+	zkfs_autofree char *text = NULL;
+	size_t len, off = (size_t)read->off;
+
+	if (contender->broken) {
+		zkfs_reply_error(read, -EIO);
+		return;
+	}
+	if (asprintf(&text, "token=0x%016llx mode=%s state=held %s%s%.*s\n",
+		     (unsigned long long)zkfs_lockq_token(contender->lockq),
+		     contender->mode == ZKFS_LOCK_SHARED ? "shared"
+							 : "exclusive",
+		     contender->info, note ? " note=" : "",
+		     zkfs_line_note_len(note), note ? note->data : "") < 0) {
+		text = NULL;
+		zkfs_reply_error(read, -ENOMEM);
+		return;
+	}
+	len = strlen(text);
+	off = zkfs_min_size(off, len);
+	zkfs_reply_buf(read, text + off, zkfs_min_size(read->size, len - off));
+}
+
+void zkfs_line_read(struct zkfs_line *line, fuse_req_t req, fuse_ino_t ino,
+		    size_t size, off_t off, struct zkfs_contender *contender,
+		    const struct zkfs_buf *note)
+{
+	struct read_op *read = zkfs_op_new(req, "READ", ino, sizeof(*read));
+
+	if (!read)
+		return;
+	read->op.fini = read_fini;
+	read->size = size;
+	read->off = off;
+	read->note = note;
+	if (is_known(contender)) {
+		answer(read, contender);
+		return;
+	}
+	zkfs_list_append(&line->readers, &read->waiting);
+	(void)zkfs_op_park(&read->op);
+}
+
+static struct read_op *take_first(struct zkfs_line *line)
+{
+	struct zkfs_link *first = zkfs_list_first(&line->readers);
+
+	if (!first)
+		return NULL;
+	zkfs_list_remove(first);
+	return zkfs_list_entry(first, struct read_op, waiting);
+}
+
+void zkfs_line_changed(struct zkfs_line *line,
+		       const struct zkfs_contender *contender)
+{
+	struct read_op *read;
+
+	while (is_known(contender) && (read = take_first(line)))
+		answer(read, contender);
+}
+
+void zkfs_line_fini(struct zkfs_line *line)
+{
+	struct read_op *read;
+
+	while ((read = take_first(line)))
+		zkfs_reply_error(read, -EIO);
+}

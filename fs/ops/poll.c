@@ -1,0 +1,60 @@
+/*
+ * poll: see poll.h.
+ */
+#include "fs/ops/poll.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "fs/base/util.h"
+#include "fs/ops/flock.h"
+#include "fs/ops/handle.h"
+#include "fs/ops/heartbeat.h"
+#include "fs/ops/hold.h"
+#include "fs/ops/reply.h"
+
+#define READY (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM)
+/* Readable too: a read ends at once, with EIO. */
+#define LOST (READY | POLLERR | POLLHUP)
+
+static unsigned events_of(const struct zkfs_fs *fs,
+			  const struct zkfs_handle *handle)
+{
+	if (handle->kind == ZKFS_HANDLE_LOCK && zkfs_hold_broken(handle))
+		return LOST;
+	if (zkfs_flock_broken(fs, handle->fh))
+		return LOST;
+	return zkfs_flock_waits(fs, handle->fh) ? 0 : READY;
+}
+
+void zkfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+	       struct fuse_pollhandle *ph)
+{
+	struct zkfs_fs *fs = zkfs_fs_of(req);
+	struct zkfs_handle *handle;
+
+	zkfs_heartbeat_check(fs);
+	handle = zkfs_handle_any(fs, fi->fh);
+	if (!handle) {
+		fuse_pollhandle_destroy(ph);
+		zkfs_reply_now(req, "POLL", -EBADF);
+		return;
+	}
+	if (ph) {
+		fuse_pollhandle_destroy(handle->poll);
+		handle->poll = ph;
+	}
+	zkfs_reply_poll_now(req, events_of(fs, handle));
+}
+
+void zkfs_poll_wake(const struct zkfs_fs *fs, uint64_t fh)
+{
+	struct zkfs_handle *handle = zkfs_handle_any(fs, fh);
+	struct fuse_pollhandle *ph;
+
+	if (!handle || !handle->poll)
+		return;
+	ph = zkfs_steal(&handle->poll);
+	(void)fuse_lowlevel_notify_poll(ph);
+	fuse_pollhandle_destroy(ph);
+}

@@ -1,0 +1,338 @@
+#!/usr/bin/env bats
+# poll(2), select(2) and epoll(7): an event loop waits for a lock without being
+# stopped by it, and hears of its loss.
+#
+# The lock is /locks/x; one that holds or waits exclusively has three znodes
+# there, a shared one two.
+
+load lib
+load section
+
+setup() {
+	e2e_setup
+	zk create /locks/x
+}
+
+# joined EXCLUSIVE [SHARED [LOCK]]: so many hold or wait.
+joined() {
+	zk await_children "${3:-/locks/x}" "$((3 * $1 + 2 * ${2:-0}))" 10 \
+		>/dev/null
+}
+
+# What the Python tests share: a lock's file opened for the background.
+LOOP='
+from select import POLLIN, POLLOUT, POLLERR, POLLHUP
+EX, SH, NB, UN = fcntl.LOCK_EX, fcntl.LOCK_SH, fcntl.LOCK_NB, fcntl.LOCK_UN
+ALL = POLLIN | POLLOUT
+
+def background(path):
+    return os.open(path, O_RDONLY | O_NONBLOCK)
+
+def events(fd, seconds=0, mask=ALL):
+    poller = select.poll()
+    poller.register(fd, mask)
+    found = poller.poll(seconds * 1000)
+    return found[0][1] if found else 0
+
+def token(fd):
+    word = os.pread(fd, 4096, 0).split()[0]
+    same(word[:8], b"token=0x")
+    return int(word[6:], 16)
+'
+
+# loop CODE ARGUMENT...
+loop() {
+	local code=$1
+
+	shift
+	py "$LOOP$code" "$@"
+}
+
+@test "poll: a lock that has to be waited for is waited for in the background" {
+	zk_mount A
+	zk_mount B
+	loop '
+mine, theirs = background(A[0]), os.open(A[1], O_RDONLY)
+same(events(mine), ALL)
+same(os.pread(mine, 99, 0), b"")
+fcntl.flock(theirs, EX)
+expect("EINPROGRESS", fcntl.flock, mine, EX)
+expect("EALREADY", fcntl.flock, mine, EX)
+expect("EAGAIN", fcntl.flock, mine, EX | NB)
+same(events(mine, 0.1), 0)
+same(os.pread(mine, 99, 0), b"")
+first = token(theirs)
+fcntl.flock(theirs, UN)
+same(events(mine, 10), ALL)
+fcntl.flock(mine, EX)
+fcntl.flock(mine, EX | NB)
+expect("EAGAIN", fcntl.flock, theirs, EX | NB)
+if not token(mine) > first:
+    sys.exit("the token did not grow")
+if b" mode=exclusive state=held host=" not in os.pread(mine, 4096, 0):
+    sys.exit("no line: %r" % os.pread(mine, 4096, 0))
+fcntl.flock(mine, UN)
+same(os.pread(mine, 99, 0), b"")
+fcntl.flock(theirs, EX | NB)
+' "$A/locks/x/.lock" "$B/locks/x/.lock"
+	joined 0
+}
+
+@test "poll: a free lock is taken at once" {
+	zk_mount A
+	loop '
+fd = background(A[0])
+fcntl.flock(fd, EX)
+same(events(fd), ALL)
+fcntl.flock(fd, SH)
+if b" mode=shared state=held" not in os.pread(fd, 4096, 0):
+    sys.exit("no line: %r" % os.pread(fd, 4096, 0))
+other = background(A[0])
+fcntl.flock(other, SH)
+expect("EINPROGRESS", fcntl.flock, other, EX)
+same(events(other, 0.1), 0)
+os.close(fd)
+same(events(other, 10), ALL)
+fcntl.flock(other, EX | NB)
+' "$A/locks/x/.lock"
+	joined 0
+}
+
+@test "poll: it keeps its place among those that wait in the call" {
+	zk_mount A
+	zk_mount B
+	loop '
+holder, mine = os.open(A[0], O_RDONLY), background(A[0])
+fcntl.flock(holder, EX)
+expect("EINPROGRESS", fcntl.flock, mine, EX)
+later = os.fork()
+if later == 0:
+    fd = os.open(A[1], O_RDONLY)
+    fcntl.flock(fd, EX)
+    os._exit(int(err(fcntl.flock, mine, EX | NB) != "EAGAIN"))
+if not within(10, lambda: len(os.listdir(A[2])) == 3):
+    sys.exit("the third has not joined")
+fcntl.flock(holder, UN)
+same(events(mine, 10), ALL)
+fcntl.flock(mine, EX)
+same(os.waitpid(later, os.WNOHANG)[0], 0)
+fcntl.flock(mine, UN)
+same(os.waitpid(later, 0)[1], 0)
+' "$A/locks/x/.lock" "$B/locks/x/.lock" "$A/locks/x"
+	joined 0
+}
+
+@test "poll: LOCK_UN, a conversion, close and death end the wait" {
+	zk_mount A
+	zk_mount B
+	exec 8<"$B/locks/x/.lock"
+	flock 8
+	loop '
+fd = background(A[0])
+expect("EINPROGRESS", fcntl.flock, fd, EX)
+same(len(os.listdir(A[1])), 2)
+fcntl.flock(fd, UN)
+same(len(os.listdir(A[1])), 1)
+same(events(fd), ALL)
+expect("EINPROGRESS", fcntl.flock, fd, EX)
+expect("EINPROGRESS", fcntl.flock, fd, SH)
+expect("EALREADY", fcntl.flock, fd, SH)
+same(len(os.listdir(A[1])), 2)
+os.close(fd)
+if not within(10, lambda: len(os.listdir(A[1])) == 1):
+    sys.exit("close left it in the queue")
+fd = background(A[0])
+expect("EINPROGRESS", fcntl.flock, fd, EX)
+' "$A/locks/x/.lock" "$A/locks/x"
+	joined 1
+	loop '
+fd = background(A[0])
+expect("EINPROGRESS", fcntl.flock, fd, EX)
+os.kill(os.getpid(), signal.SIGKILL)' "$A/locks/x/.lock" || :
+	joined 1
+	exec 8<&-
+	joined 0
+}
+
+@test "poll: epoll and select see it, level and edge" {
+	zk_mount A
+	loop '
+holder = os.open(A[0], O_RDONLY)
+fcntl.flock(holder, EX)
+waiting = [background(A[0]) for _ in range(3)]
+for fd in waiting:
+    expect("EINPROGRESS", fcntl.flock, fd, EX)
+edge = select.epoll()
+edge.register(waiting[0], select.EPOLLIN | select.EPOLLET)
+level = select.epoll()
+level.register(waiting[1], select.EPOLLIN)
+same(edge.poll(0.1), [])
+same(level.poll(0.1), [])
+same(select.select([waiting[2]], [], [], 0.1)[0], [])
+fcntl.flock(holder, UN)
+same(edge.poll(10), [(waiting[0], select.EPOLLIN)])
+fcntl.flock(waiting[0], EX)
+same(level.poll(0.1), [])
+os.close(waiting[0])
+same(level.poll(10), [(waiting[1], select.EPOLLIN)])
+same(level.poll(0), [(waiting[1], select.EPOLLIN)])
+os.close(waiting[1])
+same(select.select([waiting[2]], [], [], 10)[0], [waiting[2]])
+fcntl.flock(waiting[2], EX)
+' "$A/locks/x/.lock"
+	joined 0
+}
+
+@test "poll: only a handle that was opened so waits in the background" {
+	zk_mount A
+	exec 8<"$A/locks/x/.lock"
+	flock 8
+	loop '
+fd = os.open(A[0], O_RDONLY)
+os.set_blocking(fd, False)
+def interrupted(*_):
+    raise TimeoutError
+signal.signal(signal.SIGALRM, interrupted)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    fcntl.flock(fd, EX)
+    sys.exit("did not wait")
+except TimeoutError:
+    pass
+# fcntl(2) has no such way to wait.
+fd = os.open(A[0], os.O_RDWR | O_NONBLOCK)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    fcntl.lockf(fd, EX)
+    sys.exit("did not wait")
+except TimeoutError:
+    pass
+' "$A/locks/x/.lock"
+	exec 8<&-
+	joined 0
+}
+
+@test "poll: the lock of a file" {
+	zk create /f data
+	zk_mount A
+	zk_mount B
+	loop '
+mine, theirs = background(A[0]), os.open(A[1], O_RDONLY)
+same(events(mine), ALL)
+fcntl.flock(theirs, SH)
+expect("EINPROGRESS", fcntl.flock, mine, EX)
+same(events(mine, 0.1), 0)
+same(os.pread(mine, 99, 0), b"data")
+os.close(theirs)
+same(events(mine, 10), ALL)
+fcntl.flock(mine, EX)
+same(os.pread(mine, 99, 0), b"data")
+' "$A/f" "$B/f"
+	joined 0 0 /locks/%2Ff
+}
+
+# break_lock PATH: deletes all that is in the lock, as an administrator does,
+# while the mount may clear up what is left of those that it has told.
+break_lock() {
+	local name
+
+	for name in $(zk ls "$1"); do
+		zk delete "$1/$name" 2>/dev/null || :
+	done
+}
+
+@test "poll: a loss is POLLERR and POLLHUP, for who holds and who waits" {
+	zk_mount A
+	mkfifo go
+	loop '
+LOST = POLLERR | POLLHUP
+held = os.open(A[0], O_WRONLY | O_CREAT)
+waiting, shared = background(A[1]), background(A[1])
+expect("EINPROGRESS", fcntl.flock, waiting, EX)
+expect("EINPROGRESS", fcntl.flock, shared, SH)
+same(events(held, 0.1, 0), 0)
+same(events(held), POLLOUT | POLLIN)
+print("ready", flush=True)
+for fd in held, waiting, shared:
+    same(events(fd, 10, 0), LOST)
+    same(events(fd), LOST | ALL)
+expect("EIO", os.pread, waiting, 9, 0)
+expect("EIO", os.write, held, b"x")
+# Asked again, it joins again.
+expect("EIO", os.close, held)
+fcntl.flock(shared, SH)
+same(events(shared), ALL)
+expect("EINPROGRESS", fcntl.flock, waiting, EX)
+fcntl.flock(shared, UN)
+same(events(waiting, 10), ALL)
+fcntl.flock(waiting, EX)
+' "$A/locks/x/me" "$A/locks/x/.lock" >told.out &
+	within 10 grep -q ready told.out
+	joined 2 1
+	break_lock /locks/x
+	wait $!
+	joined 0
+}
+
+@test "poll: the end of the session wakes, the end of the daemon too" {
+	local id
+	zk_mount A session_timeout=0.8
+	zk_mount B
+	loop '
+held, waiting = os.open(A[0], O_WRONLY | O_CREAT), background(A[1])
+expect("EINPROGRESS", fcntl.flock, waiting, EX)
+print("ready", flush=True)
+same(events(waiting, 30, 0), POLLERR | POLLHUP)
+same(events(held, 30, 0), POLLERR | POLLHUP)
+print("lost", flush=True)
+expect("EIO", os.close, held)
+fcntl.flock(waiting, EX)
+print("again", flush=True)
+poller = select.poll()
+poller.register(waiting, 0)
+same(poller.poll(30000)[0][1] & POLLERR, POLLERR)
+print("dead", flush=True)
+os._exit(0)
+' "$A/locks/x/me" "$A/locks/x/.lock" >told.out 2>&1 &
+	within 10 grep -q ready told.out
+	joined 2
+	id=${MOUNT_SESSION[A]}
+	kill -STOP "${MOUNT_PID[A]}"
+	within 15 zk_session_gone "$id"
+	flock -n "$B/locks/x/.lock" true
+	kill -CONT "${MOUNT_PID[A]}"
+	within 10 grep -q lost told.out
+	within 10 grep -q again told.out || fail "$(<told.out)"
+	zk_crash A
+	within 10 grep -q dead told.out
+	wait $!
+	fusermount3 -u "$A"
+	within 15 flock -n "$B/locks/x/.lock" true
+}
+
+@test "poll: what was written under a lock that is lost is not committed" {
+	zk create /f data
+	zk create /g data
+	zk_mount A
+	loop '
+first, second = [os.open(path, os.O_RDWR) for path in A[:2]]
+for fd in first, second:
+    fcntl.flock(fd, EX)
+    os.pwrite(fd, b"mine", 0)
+print("ready", flush=True)
+for fd in first, second:
+    if not within(10, lambda: events(fd, 0, 0) == POLLERR | POLLHUP):
+        sys.exit("not told")
+expect("EIO", os.fsync, first)
+expect("EIO", os.close, first)
+expect("EIO", os.close, second)
+' "$A/f" "$A/g" >told.out &
+	within 10 grep -q ready told.out
+	break_lock /locks/%2Ff
+	break_lock /locks/%2Fg
+	wait $!
+	is "$(zk get /f)" data
+	is "$(zk get /g)" data
+	is "$(cat "$A/f")" data
+	joined 0 0 /locks/%2Ff
+}
