@@ -56,7 +56,7 @@ static struct zkfs_lockq *make_lockq(const struct zkfs_contender *contender,
 		.lock = contender->lock,
 		.label = contender->label,
 		.host = contender->fs->config.host,
-		.pid = (long)zkfs_caller_process(contender->tid),
+		.pid = contender->pid,
 		.mode = contender->mode,
 		.families = contender->fs->config.locknames,
 		.try = try,
@@ -98,6 +98,7 @@ contender_new(struct zkfs_claim *claim,
 		return NULL;
 	contender->fs = fs;
 	contender->tid = fuse_req_ctx(claim->op.req)->pid;
+	contender->pid = zkfs_caller_process(contender->tid);
 	contender->key = config->key;
 	contender->mode = config->mode;
 	contender->try = config->try;

@@ -75,6 +75,7 @@ struct zkfs_contender {
 	bool granted;		/* to the claim, or to the owner */
 	bool broken;		/* lost, or released by name: I/O answers EIO */
 	pid_t tid;		/* of the claim */
+	pid_t pid;		/* its process */
 	uint64_t key;		/* of the claim: whose place is kept */
 	int64_t grace_until_ms; /* 0: not interrupted */
 	int64_t answer_by_ms;	/* to the claim, NEVER once it waits; or to

@@ -4,6 +4,7 @@
 #include "fs/ops/entry.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +25,8 @@ struct text {
 };
 
 struct text_op {
-	struct zkfs_op op;
+	struct zkfs_entry_look look;
 	struct fuse_file_info fi;
-	char *lock; /* path */
-	char *head; /* what is known before the data is */
 };
 
 /* What a name means */
@@ -77,21 +76,6 @@ void zkfs_entry_stat(const struct zkfs_fs *fs, const struct zkfs_node *node,
 		       &stat, ret_st);
 }
 
-/* Opening to read */
-
-static struct text_op *text_from_zk(struct zkfs_zk_req *req)
-{
-	return zkfs_container_of(zkfs_op_from_zk(req), struct text_op, op);
-}
-
-static void text_fini(struct zkfs_op *op)
-{
-	struct text_op *opening = zkfs_container_of(op, struct text_op, op);
-
-	free(opening->lock);
-	free(opening->head);
-}
-
 /* One line: what a contender's owner wrote may be anything. */
 void zkfs_entry_sanitise(char *text, size_t len)
 {
@@ -102,54 +86,44 @@ void zkfs_entry_sanitise(char *text, size_t len)
 			text[i] = '?';
 }
 
-static void text_open(struct text_op *opening, const char *data, size_t len)
-{
-	struct zkfs_fs *fs = opening->op.fs;
-	struct text *text = malloc(sizeof(*text) + len);
-	int error = -ENOMEM;
+/* Looking: the list tells which znode it is and its place, the znode the rest.
+ */
 
-	if (text) {
-		*text = (struct text){
-			.len = len,
-			.handle.nonblock = opening->fi.flags & O_NONBLOCK,
-		};
-		memcpy(text->data, data, len);
-		error = zkfs_handle_add(fs, &text->handle, ZKFS_HANDLE_TEXT,
-					opening->op.node);
-	}
-	if (error) {
-		free(text);
-		zkfs_reply_error(opening, error);
-		return;
-	}
-	opening->fi.fh = text->handle.fh;
-	opening->fi.direct_io = 1;
-	if (!zkfs_reply_open(opening, &opening->fi)) {
-		zkfs_handle_remove(fs, &text->handle);
-		free(text);
-	}
+static struct zkfs_entry_look *look_from_zk(struct zkfs_zk_req *req)
+{
+	return zkfs_container_of(zkfs_op_from_zk(req), struct zkfs_entry_look,
+				 op);
+}
+
+static void look_fini(struct zkfs_op *op)
+{
+	struct zkfs_entry_look *look =
+		zkfs_container_of(op, struct zkfs_entry_look, op);
+
+	free(look->lock);
+	free(look->head);
 }
 
 static void on_entry_data(struct zkfs_zk_req *req,
 			  const struct zkfs_zk_reply *reply)
 {
-	struct text_op *opening = text_from_zk(req);
+	struct zkfs_entry_look *look = look_from_zk(req);
 	zkfs_autofree char *text = NULL;
 	size_t len = zkfs_min_size(reply->len, DATA_MAX);
 
 	if (reply->error) {
-		zkfs_reply_zk_error(opening, reply->error);
+		zkfs_reply_zk_error(look, reply->error);
 		return;
 	}
 	if (asprintf(&text, "token=0x%016llx %s %.*s\n",
-		     (unsigned long long)reply->stat->czxid, opening->head,
+		     (unsigned long long)reply->stat->czxid, look->head,
 		     (int)len, len ? (const char *)reply->data : "") < 0) {
 		text = NULL;
-		zkfs_reply_error(opening, -ENOMEM);
+		zkfs_reply_error(look, -ENOMEM);
 		return;
 	}
 	zkfs_entry_sanitise(text, strlen(text) - 1);
-	text_open(opening, text, strlen(text));
+	look->told(look, text, strlen(text));
 }
 
 static char *entry_head(const struct zkfs_queue *queue,
@@ -167,25 +141,25 @@ static char *entry_head(const struct zkfs_queue *queue,
 }
 
 /* Finds the znode that an entry's name means and reads it. */
-static int read_entry(struct text_op *opening,
+static int read_entry(struct zkfs_entry_look *look,
 		      const struct zkfs_zk_reply *reply)
 {
-	const char *name = opening->op.node->name, *primary;
+	const char *name = look->op.node->name, *primary;
 	const struct zkfs_queue_entry *entry;
 	struct zkfs_queue queue;
 	int error = zkfs_queue_parse(reply->names, reply->n_names, &queue);
 
 	if (error)
 		return error;
-	entry = zkfs_entry_find(opening->op.fs, opening->lock, &queue, name);
+	entry = zkfs_entry_find(look->op.fs, look->lock, &queue, name);
 	primary = entry				   ? entry->names[0]
 		  : zkfs_entry_listed(reply, name) ? name
 						   : NULL;
 	if (primary) {
-		opening->head = entry ? entry_head(&queue, entry)
-				      : strdup("mode=none state=none");
-		opening->op.path = zkfs_path_join(opening->lock, primary);
-		if (!opening->head || !opening->op.path)
+		look->head = entry ? entry_head(&queue, entry)
+				   : strdup("mode=none state=none");
+		look->op.path = zkfs_path_join(look->lock, primary);
+		if (!look->head || !look->op.path)
 			error = -ENOMEM;
 	} else {
 		error = -ESTALE;
@@ -197,27 +171,75 @@ static int read_entry(struct text_op *opening,
 static void on_entry_list(struct zkfs_zk_req *req,
 			  const struct zkfs_zk_reply *reply)
 {
-	struct text_op *opening = text_from_zk(req);
+	struct zkfs_entry_look *look = look_from_zk(req);
 	int error = zkfs_error_to_errno(reply->error);
 
 	if (!error)
-		error = read_entry(opening, reply);
+		error = read_entry(look, reply);
 	/* Not (yet, or no more) in the queue: there is nothing to tell. */
-	if (error == -ESTALE &&
-	    (opening->op.node->reserved_until_ms ||
-	     zkfs_lock_find_ours(opening->op.fs, opening->lock,
-				 opening->op.node->name))) {
-		text_open(opening, "", 0);
+	if (error == -ESTALE && (look->op.node->reserved_until_ms ||
+				 zkfs_lock_find_ours(look->op.fs, look->lock,
+						     look->op.node->name))) {
+		look->told(look, "", 0);
 		return;
 	}
 	if (error) {
-		zkfs_reply_error(opening, error);
+		zkfs_reply_error(look, error);
 		return;
 	}
 	req->kind = ZKFS_ZK_GET;
-	req->path = opening->op.path;
+	req->path = look->op.path;
 	req->done = on_entry_data;
-	zkfs_zk_submit(opening->op.fs->zk, req);
+	zkfs_zk_submit(look->op.fs->zk, req);
+}
+
+void zkfs_entry_look(struct zkfs_entry_look *look,
+		     void (*told)(struct zkfs_entry_look *look,
+				  const char *line, size_t len))
+{
+	look->op.fini = look_fini;
+	look->told = told;
+	look->lock = zkfs_tree_path(look->op.node->parent);
+	if (!look->lock) {
+		zkfs_reply_error(look, -ENOMEM);
+		return;
+	}
+	look->op.zk.kind = ZKFS_ZK_CHILDREN;
+	look->op.zk.path = look->lock;
+	(void)zkfs_op_submit(&look->op, zkfs_fs_patience(look->op.fs),
+			     on_entry_list);
+}
+
+/* Opening to read */
+
+static void text_open(struct zkfs_entry_look *look, const char *data,
+		      size_t len)
+{
+	struct text_op *opening = zkfs_container_of(look, struct text_op, look);
+	struct zkfs_fs *fs = look->op.fs;
+	struct text *text = malloc(sizeof(*text) + len);
+	int error = -ENOMEM;
+
+	if (text) {
+		*text = (struct text){
+			.len = len,
+			.handle.nonblock = opening->fi.flags & O_NONBLOCK,
+		};
+		memcpy(text->data, data, len);
+		error = zkfs_handle_add(fs, &text->handle, ZKFS_HANDLE_TEXT,
+					look->op.node);
+	}
+	if (error) {
+		free(text);
+		zkfs_reply_error(opening, error);
+		return;
+	}
+	opening->fi.fh = text->handle.fh;
+	opening->fi.direct_io = 1;
+	if (!zkfs_reply_open(opening, &opening->fi)) {
+		zkfs_handle_remove(fs, &text->handle);
+		free(text);
+	}
 }
 
 void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -227,21 +249,11 @@ void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!opening)
 		return;
-	opening->op.fini = text_fini;
 	opening->fi = *fi;
-	opening->lock = zkfs_tree_path(opening->op.node->parent);
-	if (!opening->lock) {
-		zkfs_reply_error(opening, -ENOMEM);
-		return;
-	}
-	if (zkfs_lock_is_virtual(opening->op.node->name)) {
-		text_open(opening, "", 0);
-		return;
-	}
-	opening->op.zk.kind = ZKFS_ZK_CHILDREN;
-	opening->op.zk.path = opening->lock;
-	(void)zkfs_op_submit(&opening->op, zkfs_fs_patience(opening->op.fs),
-			     on_entry_list);
+	if (zkfs_lock_is_virtual(opening->look.op.node->name))
+		text_open(&opening->look, "", 0);
+	else
+		zkfs_entry_look(&opening->look, text_open);
 }
 
 void zkfs_entry_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

@@ -31,6 +31,21 @@ void zkfs_entry_stat(const struct zkfs_fs *fs, const struct zkfs_node *node,
 /* Makes one line of it: what a contender's owner wrote may be anything. */
 void zkfs_entry_sanitise(char *text, size_t len);
 
+/* A request about one entry; the op, made by zkfs_op_new(), comes first. */
+struct zkfs_entry_look {
+	struct zkfs_op op;
+	void (*told)(struct zkfs_entry_look *look, const char *line,
+		     size_t len);
+	char *lock; /* path */
+	char *head; /* what is known before the data is */
+};
+
+/* Calls `told` with the entry's line, which is empty for one that has not
+ * joined yet; answers the op itself when there is an error. */
+void zkfs_entry_look(struct zkfs_entry_look *look,
+		     void (*told)(struct zkfs_entry_look *look,
+				  const char *line, size_t len));
+
 void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void zkfs_entry_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		     struct fuse_file_info *fi);

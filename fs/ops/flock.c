@@ -235,6 +235,29 @@ bool zkfs_flock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	return false;
 }
 
+struct zkfs_contender *zkfs_flock_through(const struct zkfs_fs *fs,
+					  const struct zkfs_node *node,
+					  pid_t tid,
+					  struct zkfs_line **ret_line)
+{
+	pid_t process = zkfs_caller_process(tid);
+	struct grip *found = NULL;
+
+	zkfs_list_for_each(it, &fs->grips) {
+		struct grip *grip = grip_at(it);
+		const struct zkfs_handle *taken = zkfs_handle_any(fs, grip->fh);
+
+		if (!taken || taken->node != node)
+			continue;
+		if (!found || grip->contender->pid == process)
+			found = grip;
+	}
+	if (!found)
+		return NULL;
+	*ret_line = &found->line;
+	return found->contender;
+}
+
 /* Taking */
 
 /* The op's grip becomes the contender's owner. */

@@ -31,6 +31,9 @@
 
 #include "fs/ops/fs.h"
 
+struct zkfs_contender; /* ops/contender.h */
+struct zkfs_line;      /* ops/line.h */
+
 void zkfs_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		int op);
 void zkfs_flock_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
@@ -45,6 +48,12 @@ void zkfs_flock_flushed(struct zkfs_fs *fs, uint64_t fh, uint64_t owner);
 void zkfs_flock_released(struct zkfs_fs *fs, uint64_t fh, uint64_t owner);
 /* Whether a lock is waited for in the background through the handle. */
 bool zkfs_flock_waits(const struct zkfs_fs *fs, uint64_t fh);
+/* What is locked, or waited for, through a node: the contender of the caller's
+ * own process if there is one, else any; or NULL. */
+struct zkfs_contender *zkfs_flock_through(const struct zkfs_fs *fs,
+					  const struct zkfs_node *node,
+					  pid_t tid,
+					  struct zkfs_line **ret_line);
 /* Answers a READ of LOCK/.lock with the line of the lock that is held through
  * the handle. False: there is none. */
 bool zkfs_flock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

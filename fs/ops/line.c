@@ -12,11 +12,10 @@
 #include "fs/base/util.h"
 
 struct read_op {
-	struct zkfs_op op;
+	struct zkfs_line_reader reader;
 	size_t size;
 	off_t off;
 	const struct zkfs_buf *note;
-	struct zkfs_link waiting;
 };
 
 void zkfs_line_init(struct zkfs_line *line)
@@ -24,9 +23,12 @@ void zkfs_line_init(struct zkfs_line *line)
 	zkfs_list_init(&line->readers);
 }
 
-static void read_fini(struct zkfs_op *op)
+static void reader_fini(struct zkfs_op *op)
 {
-	zkfs_list_remove(&zkfs_container_of(op, struct read_op, op)->waiting);
+	struct zkfs_line_reader *reader =
+		zkfs_container_of(op, struct zkfs_line_reader, op);
+
+	zkfs_list_remove(&reader->waiting);
 }
 
 int zkfs_line_note_len(const struct zkfs_buf *note)
@@ -43,14 +45,17 @@ static bool is_known(const struct zkfs_contender *contender)
 	return contender->broken || zkfs_lockq_token(contender->lockq);
 }
 
-static void answer(struct read_op *read, const struct zkfs_contender *contender)
+static void answer_read(struct zkfs_line_reader *reader,
+			const struct zkfs_contender *contender)
 {
+	const struct read_op *read =
+		zkfs_container_of(reader, struct read_op, reader);
 	const struct zkfs_buf *note = read->note;
 	zkfs_autofree char *text = NULL;
 	size_t len, off = (size_t)read->off;
 
 	if (contender->broken) {
-		zkfs_reply_error(read, -EIO);
+		zkfs_reply_error(reader, -EIO);
 		return;
 	}
 	if (asprintf(&text, "token=0x%016llx mode=%s state=held %s%s%.*s\n",
@@ -60,57 +65,68 @@ static void answer(struct read_op *read, const struct zkfs_contender *contender)
 		     contender->info, note ? " note=" : "",
 		     zkfs_line_note_len(note), note ? note->data : "") < 0) {
 		text = NULL;
-		zkfs_reply_error(read, -ENOMEM);
+		zkfs_reply_error(reader, -ENOMEM);
 		return;
 	}
 	len = strlen(text);
 	off = zkfs_min_size(off, len);
-	zkfs_reply_buf(read, text + off, zkfs_min_size(read->size, len - off));
+	zkfs_reply_buf(reader, text + off,
+		       zkfs_min_size(read->size, len - off));
+}
+
+void zkfs_line_await(struct zkfs_line *line, struct zkfs_line_reader *reader,
+		     const struct zkfs_contender *contender,
+		     void (*known)(struct zkfs_line_reader *reader,
+				   const struct zkfs_contender *contender))
+{
+	reader->op.fini = reader_fini;
+	reader->known = known;
+	if (is_known(contender)) {
+		known(reader, contender);
+		return;
+	}
+	zkfs_list_append(&line->readers, &reader->waiting);
+	(void)zkfs_op_park(&reader->op);
 }
 
 void zkfs_line_read(struct zkfs_line *line, fuse_req_t req, fuse_ino_t ino,
-		    size_t size, off_t off, struct zkfs_contender *contender,
+		    size_t size, off_t off,
+		    const struct zkfs_contender *contender,
 		    const struct zkfs_buf *note)
 {
 	struct read_op *read = zkfs_op_new(req, "READ", ino, sizeof(*read));
 
 	if (!read)
 		return;
-	read->op.fini = read_fini;
 	read->size = size;
 	read->off = off;
 	read->note = note;
-	if (is_known(contender)) {
-		answer(read, contender);
-		return;
-	}
-	zkfs_list_append(&line->readers, &read->waiting);
-	(void)zkfs_op_park(&read->op);
+	zkfs_line_await(line, &read->reader, contender, answer_read);
 }
 
-static struct read_op *take_first(struct zkfs_line *line)
+static struct zkfs_line_reader *take_first(struct zkfs_line *line)
 {
 	struct zkfs_link *first = zkfs_list_first(&line->readers);
 
 	if (!first)
 		return NULL;
 	zkfs_list_remove(first);
-	return zkfs_list_entry(first, struct read_op, waiting);
+	return zkfs_list_entry(first, struct zkfs_line_reader, waiting);
 }
 
 void zkfs_line_changed(struct zkfs_line *line,
 		       const struct zkfs_contender *contender)
 {
-	struct read_op *read;
+	struct zkfs_line_reader *reader;
 
-	while (is_known(contender) && (read = take_first(line)))
-		answer(read, contender);
+	while (is_known(contender) && (reader = take_first(line)))
+		reader->known(reader, contender);
 }
 
 void zkfs_line_fini(struct zkfs_line *line)
 {
-	struct read_op *read;
+	struct zkfs_line_reader *reader;
 
-	while ((read = take_first(line)))
-		zkfs_reply_error(read, -EIO);
+	while ((reader = take_first(line)))
+		zkfs_reply_error(reader, -EIO);
 }

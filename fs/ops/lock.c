@@ -86,6 +86,25 @@ struct zkfs_contender *zkfs_lock_find_ours(const struct zkfs_fs *fs,
 	return NULL;
 }
 
+bool zkfs_lock_is_lost(const struct zkfs_fs *fs, const struct zkfs_node *node)
+{
+	zkfs_autofree char *lock = zkfs_tree_path(node->parent);
+	bool lost = false;
+
+	zkfs_list_for_each(it, &fs->contenders) {
+		const struct zkfs_contender *contender =
+			zkfs_list_entry(it, struct zkfs_contender, link);
+
+		if (!lock || strcmp(contender->label, node->name) != 0 ||
+		    strcmp(contender->lock, lock) != 0)
+			continue;
+		if (!contender->broken)
+			return false; /* another of that name lives */
+		lost |= contender->owner != NULL;
+	}
+	return lost;
+}
+
 /* Look-up. It takes over the op that ops/meta has made; its needs are small
  * enough for the generic one. */
 

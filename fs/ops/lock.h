@@ -45,6 +45,9 @@ void zkfs_lock_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 struct zkfs_contender *zkfs_lock_find_ours(const struct zkfs_fs *fs,
 					   const char *lock, const char *label);
 
+/* Whether the entry was of this mount and is lost, while it is still open. */
+bool zkfs_lock_is_lost(const struct zkfs_fs *fs, const struct zkfs_node *node);
+
 /* For ops/fs: the session changed; time passed; the next deadline. */
 void zkfs_lock_session(struct zkfs_fs *fs);
 void zkfs_lock_tick(struct zkfs_fs *fs, int64_t now_ms);

@@ -195,13 +195,21 @@ void zkfs_reply_write(void *ptr, size_t len)
 	op_free(op);
 }
 
-void zkfs_reply_xattr_len(void *ptr, size_t len)
+static void reply_xattr_len(struct zkfs_op *op, size_t len)
 {
-	struct zkfs_op *op = ptr;
-
 	trace(op, 0);
 	(void)fuse_reply_xattr(op->req, len);
 	op_free(op);
+}
+
+void zkfs_reply_xattr(void *ptr, const void *value, size_t len, size_t size)
+{
+	if (size == 0)
+		reply_xattr_len(ptr, len);
+	else if (len > size)
+		zkfs_reply_error(ptr, -ERANGE);
+	else
+		zkfs_reply_buf(ptr, value, len);
 }
 
 void zkfs_reply_attr(void *ptr, const struct stat *st, double timeout_s)

@@ -65,7 +65,8 @@ void zkfs_reply_error(void *op, int error);
 void zkfs_reply_zk_error(void *op, enum zkfs_error error);
 void zkfs_reply_buf(void *op, const void *data, size_t len);
 void zkfs_reply_write(void *op, size_t len);
-void zkfs_reply_xattr_len(void *op, size_t len);
+/* GETXATTR, LISTXATTR: the value, its length when `size` is 0, or ERANGE. */
+void zkfs_reply_xattr(void *op, const void *value, size_t len, size_t size);
 void zkfs_reply_attr(void *op, const struct stat *st, double timeout_s);
 /* Tells the kernel of the node; its count is taken back if nobody hears. The
  * caller's reference on the node passes over. */

@@ -14,6 +14,7 @@
 
 #include "fs/base/util.h"
 #include "fs/core/xattrs.h"
+#include "fs/ops/lockattr.h"
 #include "fs/ops/reply.h"
 
 /* Name spaces of which there is nothing on any znode. */
@@ -41,16 +42,6 @@ static void xattr_fini(struct zkfs_op *op)
 	free(zkfs_container_of(op, struct xattr_op, op)->attribute);
 }
 
-static void answer(void *op, const void *value, size_t len, size_t size)
-{
-	if (size == 0)
-		zkfs_reply_xattr_len(op, len);
-	else if (len > size)
-		zkfs_reply_error(op, -ERANGE);
-	else
-		zkfs_reply_buf(op, value, len);
-}
-
 static void on_stat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct xattr_op *xattr =
@@ -76,7 +67,7 @@ static void on_stat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	if (len < 0)
 		zkfs_reply_error(xattr, (int)len);
 	else
-		answer(xattr, value, (size_t)len, xattr->size);
+		zkfs_reply_xattr(xattr, value, (size_t)len, xattr->size);
 }
 
 void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
@@ -84,6 +75,10 @@ void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 {
 	struct xattr_op *xattr;
 
+	if (zkfs_lockattr_known(name)) {
+		zkfs_lockattr_get(req, ino, name, size);
+		return;
+	}
 	if (!zkfs_xattrs_known(name)) {
 		zkfs_reply_now(req, "GETXATTR",
 			       is_foreign(name) ? -EOPNOTSUPP : -ENODATA);
@@ -118,10 +113,9 @@ void zkfs_xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 	if (!op)
 		return;
-	list = zkfs_xattrs_list(&len);
-	if (op->node->type == ZKFS_TYPE_ENTRY)
-		len = 0;
-	answer(op, list, len, size);
+	list = op->node->type == ZKFS_TYPE_ENTRY ? zkfs_lockattr_list(&len)
+						 : zkfs_xattrs_list(&len);
+	zkfs_reply_xattr(op, list, len, size);
 }
 
 /* EOPNOTSUPP and not EPERM: `cp -a` then goes on without a word. */
@@ -134,5 +128,7 @@ void zkfs_xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
 void zkfs_xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	zkfs_reply_now(req, "REMOVEXATTR",
-		       zkfs_xattrs_known(name) ? -EOPNOTSUPP : -ENODATA);
+		       zkfs_xattrs_known(name) || zkfs_lockattr_known(name)
+			       ? -EOPNOTSUPP
+			       : -ENODATA);
 }

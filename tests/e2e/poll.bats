@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # poll(2), select(2) and epoll(7): an event loop waits for a lock without being
-# stopped by it, and hears of its loss.
+# stopped by it, and hears of its loss. And user.zk.lock and user.zk.token: the
+# state of a lock for who only looks.
 #
 # The lock is /locks/x; one that holds or waits exclusively has three znodes
 # there, a shared one two.
@@ -335,4 +336,81 @@ expect("EIO", os.close, second)
 	is "$(zk get /g)" data
 	is "$(cat "$A/f")" data
 	joined 0 0 /locks/%2Ff
+}
+
+# attr PATH NAME: an attribute's value, or the error's name.
+attr() {
+	py 'try:
+    print(os.getxattr(A[0], "user.zk." + A[1]).decode())
+except OSError as error:
+    print(errno.errorcode[error.errno])' "$1" "$2"
+}
+
+@test "lock attributes: of an entry, on every mount" {
+	local token
+	zk_mount A
+	zk_mount B
+	is "$(attr "$A/locks/x/.lock" lock)" ENODATA
+	exec 8>"$A/locks/x/me"
+	read -r token _ <"$A/locks/x/me"
+	is "$(attr "$A/locks/x/me" lock)" held
+	is "$(attr "$B/locks/x/me" lock)" held
+	is "token=$(attr "$A/locks/x/me" token)" "$token"
+	is "token=$(attr "$B/locks/x/me" token)" "$token"
+	loop '
+fd = background(A[0])
+expect("EINPROGRESS", fcntl.flock, fd, EX)
+names = [name for name in os.listdir(A[1]) if name != "me"]
+same(len(names), 1)
+same(os.getxattr(A[1] + "/" + names[0], "user.zk.lock"), b"waiting")
+if not (int(os.getxattr(A[1] + "/" + names[0], "user.zk.token"), 16) >
+        int(os.getxattr(A[1] + "/me", "user.zk.token"), 16)):
+    sys.exit("tokens are not in the order of the queue")
+same(sorted(os.listxattr(A[1] + "/me")), ["user.zk.lock", "user.zk.token"])
+' "$A/locks/x/.lock" "$B/locks/x"
+	break_lock /locks/x
+	# The name is gone, the descriptor is not.
+	within 10 eval '[ "$(attr /dev/fd/8 lock)" = lost ]'
+	is "$(attr /dev/fd/8 token)" ENODATA
+	is "$(attr "$B/locks/x/me" lock)" ENOENT
+	exec 8>&- || :
+	is "$(attr "$A/locks/x/me" lock)" ENOENT
+}
+
+@test "lock attributes: of a file, through the descriptor that locks it" {
+	zk create /f data
+	zk_mount A
+	zk_mount B
+	loop '
+ours, theirs = background(A[0]), os.open(A[1], O_RDONLY)
+state = lambda fd: os.getxattr(fd, "user.zk.lock")
+number = lambda fd: int(os.getxattr(fd, "user.zk.token"), 16)
+expect("ENODATA", state, ours)
+expect("ENODATA", number, ours)
+for _ in range(50):
+    fcntl.flock(theirs, EX)
+    first = number(theirs)
+    expect("EINPROGRESS", fcntl.flock, ours, EX)
+    same((state(ours), state(theirs)), (b"waiting", b"held"))
+    fcntl.flock(theirs, UN)
+    expect("ENODATA", state, theirs)
+    same(events(ours, 10), ALL)
+    if not number(ours) > first:
+        sys.exit("the token did not grow")
+    same(state(ours), b"held")
+    fcntl.flock(ours, UN)
+expect("ENOTSUP", os.setxattr, ours, "user.zk.lock", b"held")
+expect("ENOTSUP", os.removexattr, ours, "user.zk.token")
+# Of several, the own.
+fcntl.flock(ours, SH)
+first = number(ours)
+child = os.fork()
+if child == 0:
+    fd = os.open(A[0], O_RDONLY)
+    fcntl.flock(fd, SH)
+    os._exit(int(not number(fd) > first))
+same(os.waitpid(child, 0)[1], 0)
+same(state(ours), b"held")
+same(number(ours), first)
+' "$A/f" "$B/f"
 }
