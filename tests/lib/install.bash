@@ -11,6 +11,8 @@ packages=(
 	# to test: the frameworks, a server, a foreign client
 	libcmocka-dev bats libzookeeper-java default-jre-headless
 	python3-kazoo procps
+	# to test: Curator's locks, and what compiles the program around them
+	libcurator-recipes-java libslf4j-java libguava-java ecj
 	# to test: the tools that people use on a mount
 	attr busybox dash inotify-tools jq rsync vim xxd
 )
