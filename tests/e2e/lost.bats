@@ -4,40 +4,7 @@
 # server sees the change at all.
 
 load lib
-
-# mount_by_proxy [OPTIONS]: the mount $A, by a way that loses what it is told to.
-mount_by_proxy() {
-	local file=$BATS_TEST_TMPDIR/proxy
-
-	/usr/bin/python3 "$E2E_DIR/bin/losing_proxy.py" "$file" "$E2E_PORT" \
-		3>&- 4>&- </dev/null &
-	PROXY=$!
-	within 10 test -s "$file"
-	zk_mount A "${1:-}" "127.0.0.1:$(<"$file")$TREE"
-	# What is sent by the mount itself at first is over.
-	ls "$A" >/dev/null
-}
-
-# reply_lost COMMAND..., request_lost COMMAND...: the next change loses its
-# reply, or itself. It must have been lost indeed.
-reply_lost() {
-	lose USR1 "$@"
-}
-
-request_lost() {
-	lose USR2 "$@"
-}
-
-lose() {
-	local signal=$1 status=0 file=$BATS_TEST_TMPDIR/proxy.lost
-
-	shift
-	rm -f "$file"
-	kill "-$signal" "$PROXY"
-	"$@" || status=$?
-	[ -s "$file" ] || fail "nothing was lost: $*"
-	return "$status"
-}
+load proxy
 
 @test "lost: a file that was set is not set twice" {
 	zk create /f old

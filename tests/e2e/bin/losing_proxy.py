@@ -6,6 +6,7 @@ next request that changes something:
 
   SIGUSR1  when the server has answered it: done, and the reply is lost
   SIGUSR2  before the server has seen it: not done
+  SIGHUP   not at all: it is passed on when SIGCONT comes
 
 It then writes a line to PORTFILE.lost and is harmless again. A request is the
 length of the rest, xid, type (zookeeper.jute, RequestHeader); a reply begins
@@ -64,6 +65,8 @@ class Link:
                 if mode == signal.SIGUSR2:
                     self.proxy.note()
                     break
+                if mode == signal.SIGHUP:
+                    self.proxy.hold()
                 if mode == signal.SIGUSR1:
                     self.lost = xid
                 self.server.sendall(data)
@@ -94,6 +97,10 @@ class Proxy:
         self.target = target
         self.mode = None
         self.lock = threading.Lock()
+        self.go_on = threading.Event()
+
+    def on_continue(self, number, frame):
+        self.go_on.set()
 
     def on_signal(self, number, frame):
         self.mode = number
@@ -107,9 +114,15 @@ class Proxy:
         with open(self.portfile + ".lost", "a", encoding="ascii") as file:
             file.write("lost\n")
 
+    def hold(self):
+        self.go_on.clear()
+        self.note()
+        self.go_on.wait()
+
     def run(self):
-        for number in (signal.SIGUSR1, signal.SIGUSR2):
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
             signal.signal(number, self.on_signal)
+        signal.signal(signal.SIGCONT, self.on_continue)
         listener = socket.create_server(("127.0.0.1", 0))
         with open(self.portfile + ".new", "w", encoding="ascii") as file:
             file.write("%d\n" % listener.getsockname()[1])
