@@ -35,6 +35,11 @@ enum zkfs_type zkfs_attr_type(const struct zkfs_stat *stat, bool root)
 	return ZKFS_TYPE_FILE;
 }
 
+bool zkfs_attr_in_lock(enum zkfs_type type)
+{
+	return type == ZKFS_TYPE_ENTRY || type == ZKFS_TYPE_LOCKDIR;
+}
+
 ino_t zkfs_attr_ino(const char *path, int64_t czxid, enum zkfs_type type)
 {
 	uint64_t ino;
@@ -67,9 +72,14 @@ static struct timespec moment(int64_t ms, int32_t counter)
 	};
 }
 
+static bool is_dir(enum zkfs_type type)
+{
+	return type == ZKFS_TYPE_DIR || type == ZKFS_TYPE_LOCKDIR;
+}
+
 static mode_t mode(const struct zkfs_attr_style *style, enum zkfs_type type)
 {
-	if (type == ZKFS_TYPE_DIR)
+	if (is_dir(type))
 		return S_IFDIR | (0777 & ~style->dmask);
 	return S_IFREG | (0666 & ~style->fmask);
 }
@@ -78,7 +88,7 @@ void zkfs_attr_fill(const struct zkfs_attr_style *style, const char *path,
 		    enum zkfs_type type, const struct zkfs_stat *stat,
 		    struct stat *ret_st)
 {
-	bool dir = type == ZKFS_TYPE_DIR;
+	bool dir = is_dir(type);
 	off_t size = dir || stat->data_length < 0 ? 0 : stat->data_length;
 	struct timespec when =
 		moment(stat->mtime_ms, dir ? stat->cversion : stat->version);

@@ -17,8 +17,9 @@
 enum zkfs_type {
 	ZKFS_TYPE_DIR,
 	ZKFS_TYPE_FILE,
-	ZKFS_TYPE_DATA,	 /* the data of a znode that is a directory */
-	ZKFS_TYPE_ENTRY, /* a contender in a lock: shown like a file */
+	ZKFS_TYPE_DATA,	   /* the data of a znode that is a directory */
+	ZKFS_TYPE_ENTRY,   /* a contender in a lock: shown like a file */
+	ZKFS_TYPE_LOCKDIR, /* one that mkdir made: an empty directory */
 };
 
 #define ZKFS_BLKSIZE (1 << 20) /* so that tools write a file in one go */
@@ -35,6 +36,9 @@ struct zkfs_attr_style {
 
 /* DIR or FILE; the root ("/", czxid 0) is always a directory: `root`. */
 enum zkfs_type zkfs_attr_type(const struct zkfs_stat *stat, bool root);
+
+/* Whether it is a name in a lock: no znode has it. */
+bool zkfs_attr_in_lock(enum zkfs_type type);
 
 /* A hash of path, czxid and type in 63 bits, never 0 or 1; that of DATA has
  * the top bit set, so that tools that copy in inode order (cp, tar) make a

@@ -37,7 +37,8 @@ struct zkfs_node {
 	struct zkfs_node *parent; /* referenced; NULL for the root */
 	char *name;
 	enum zkfs_type type;
-	int64_t czxid; /* of the incarnation; 0: not known yet */
+	int64_t czxid; /* of the incarnation; 0: not known yet. LOCKDIR: a
+			* number of this mount's own */
 	bool current;  /* what its name means now; else detached */
 	bool unlinked; /* removed through this mount */
 	bool adopt;    /* a parent was renamed: take the next czxid seen */

@@ -87,6 +87,12 @@ static void on_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 	zkfs_contender_settle(ask->contender);
 }
 
+static int64_t patience(const struct zkfs_contender *contender)
+{
+	return contender->hurry ? zkfs_fs_short_patience(contender->fs)
+				: zkfs_fs_patience(contender->fs);
+}
+
 static struct zkfs_contender *
 contender_new(struct zkfs_claim *claim,
 	      const struct zkfs_contender_config *config)
@@ -102,7 +108,8 @@ contender_new(struct zkfs_claim *claim,
 	contender->key = config->key;
 	contender->mode = config->mode;
 	contender->try = config->try;
-	contender->answer_by_ms = zkfs_fs_patience(fs);
+	contender->hurry = config->hurry;
+	contender->answer_by_ms = patience(contender);
 	zkfs_lock_wake(fs, contender->answer_by_ms);
 	contender->lock = strdup(config->lock);
 	contender->label = strdup(config->label);
@@ -180,7 +187,7 @@ static int64_t ask_deadline(const struct zkfs_contender *contender,
 
 	if (ask == ZKFS_LOCKQ_ASK_JOIN ||
 	    (ask == ZKFS_LOCKQ_ASK_LIST && state == ZKFS_LOCKQ_LOOKING))
-		return zkfs_fs_patience(contender->fs);
+		return patience(contender);
 	return ZKFS_NEVER;
 }
 
@@ -281,8 +288,7 @@ static void on_waiting(struct zkfs_contender *contender)
 static void on_lost(struct zkfs_contender *contender)
 {
 	if (contender->owner && !contender->broken)
-		zkfs_warning("\"%s\": the lock of \"%s\" is lost; its handle "
-			     "answers EIO from here on",
+		zkfs_warning("\"%s\": the lock of \"%s\" is lost",
 			     contender->lock, contender->label);
 	contender->broken = true;
 	contender->grace_until_ms = 0;
@@ -460,5 +466,5 @@ void zkfs_contender_claim(struct zkfs_claim *claim,
 	/* A contender belongs to one session: wait until there is one. */
 	claim->op.zk = (struct zkfs_zk_req){.kind = ZKFS_ZK_EXISTS,
 					    .path = contender->lock};
-	(void)zkfs_op_submit(&claim->op, zkfs_fs_patience(fs), on_connected);
+	(void)zkfs_op_submit(&claim->op, patience(contender), on_connected);
 }

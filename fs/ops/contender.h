@@ -70,6 +70,7 @@ struct zkfs_contender {
 	char *info;  /* data of the primary: who we are */
 	enum zkfs_lock_mode mode;
 	bool try;
+	bool hurry; /* who asks holds a directory of the kernel */
 	bool started;
 	uint64_t epoch;		/* of the lease, when it joined */
 	bool granted;		/* to the claim, or to the owner */
@@ -92,6 +93,7 @@ struct zkfs_contender_config {
 	const char *label;
 	enum zkfs_lock_mode mode;
 	bool try;     /* never wait */
+	bool hurry;   /* not long for a server either: zkfs_fs_short_patience */
 	uint64_t key; /* with tid: who may take up a place that is kept */
 };
 

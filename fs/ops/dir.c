@@ -21,6 +21,7 @@
 #include "fs/base/util.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/lockdir.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
@@ -35,6 +36,7 @@ enum entry_kind {
 	ENTRY_DOTDOT,
 	ENTRY_CHILD,
 	ENTRY_CONTENDER,
+	ENTRY_LOCKDIR,
 	ENTRY_DATA,
 };
 
@@ -164,6 +166,7 @@ static int add_children(struct zkfs_dir *dir, const struct zkfs_zk_reply *reply)
 static int add_contenders(struct zkfs_dir *dir, const char *lock,
 			  const struct zkfs_zk_reply *reply)
 {
+	const char *held = zkfs_lockdir_held_in(dir->fs, lock);
 	char **names;
 	size_t n;
 	int error = zkfs_entry_display(dir->fs, lock, reply->names,
@@ -172,8 +175,12 @@ static int add_contenders(struct zkfs_dir *dir, const char *lock,
 	if (error)
 		return error;
 	for (size_t i = 0; i < n; i++) {
+		enum entry_kind kind = held && strcmp(names[i], held) == 0
+					       ? ENTRY_LOCKDIR
+					       : ENTRY_CONTENDER;
+
 		if (!error)
-			error = add_entry(dir, ENTRY_CONTENDER, names[i]);
+			error = add_entry(dir, kind, names[i]);
 		free(names[i]);
 	}
 	free(names);
@@ -366,6 +373,8 @@ static struct zkfs_node *entry_node(struct list_op *list, struct entry *entry)
 	case ENTRY_CONTENDER:
 		return zkfs_tree_intern(&fs->tree, dir, entry->name,
 					ZKFS_TYPE_ENTRY, 0);
+	case ENTRY_LOCKDIR:
+		return zkfs_lockdir_node(fs, dir, list->op.path, entry->name);
 	default:
 		return NULL;
 	}
@@ -381,14 +390,17 @@ static void entry_stat(struct list_op *list, struct entry *entry,
 		return;
 	}
 	path = zkfs_tree_path(node);
-	zkfs_node_stat(list->op.fs, node, path ? path : "", &entry->stat,
+	zkfs_node_stat(list->op.fs, node, path ? path : "",
+		       entry->kind == ENTRY_LOCKDIR ? &node->stat
+						    : &entry->stat,
 		       ret_st);
 }
 
 static void plain_stat(const struct entry *entry, struct stat *ret_st)
 {
 	*ret_st = (struct stat){.st_ino = UNKNOWN_INO};
-	if (entry->kind == ENTRY_DOT || entry->kind == ENTRY_DOTDOT)
+	if (entry->kind == ENTRY_DOT || entry->kind == ENTRY_DOTDOT ||
+	    entry->kind == ENTRY_LOCKDIR)
 		ret_st->st_mode = S_IFDIR;
 	else if (entry->kind != ENTRY_CHILD)
 		ret_st->st_mode = S_IFREG;
@@ -431,7 +443,7 @@ static size_t put_plus(struct list_op *list, struct entry *entry, char *at,
 	if (node) {
 		param.ino = node->id;
 		entry_stat(list, entry, node, &param.attr);
-		if (node->type != ZKFS_TYPE_ENTRY) {
+		if (!zkfs_attr_in_lock(node->type)) {
 			param.attr_timeout = listing_timeout(list->dir);
 			param.entry_timeout = param.attr_timeout;
 		}
@@ -505,10 +517,27 @@ static void on_children(struct zkfs_zk_req *req,
 		serve(list);
 }
 
+/* There is never anything in it, nor a znode to ask for. */
+static void list_lockdir(struct list_op *list)
+{
+	const struct zkfs_stat stat = {0};
+	const struct zkfs_zk_reply nothing = {.stat = &stat};
+	int error = load(list->dir, list->op.path, &nothing);
+
+	if (error)
+		zkfs_reply_error(list, error);
+	else
+		serve(list);
+}
+
 static void list_start(struct list_op *list)
 {
 	struct zkfs_op *op = &list->op;
 
+	if (op->node->type == ZKFS_TYPE_LOCKDIR) {
+		list_lockdir(list);
+		return;
+	}
 	if (list->off > 0 && list->dir->loaded) {
 		if (zkfs_op_park(op))
 			serve(list);

@@ -15,6 +15,7 @@
 #include "fs/ops/flock.h"
 #include "fs/ops/hold.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/lockdir.h"
 #include "fs/ops/reply.h"
 
 static void on_session(struct zkfs_zk_listener *listener)
@@ -42,6 +43,7 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 	zkfs_list_init(&fs->contenders);
 	zkfs_list_init(&fs->grips);
 	zkfs_list_init(&fs->unlinkers);
+	zkfs_list_init(&fs->lockdirs);
 	fs->lock_scan_ms = ZKFS_NEVER;
 	fs->generation = zkfs_zk_generation(zk);
 	fs->listener.changed = on_session;
@@ -83,6 +85,7 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	while ((it = zkfs_hash_next(&fs->handles, NULL)))
 		drop_handle(fs,
 			    zkfs_container_of(it, struct zkfs_handle, by_fh));
+	zkfs_lockdir_fini(fs);
 	while ((first = zkfs_list_first(&fs->contenders)))
 		zkfs_contender_drop(
 			zkfs_list_entry(first, struct zkfs_contender, link));

@@ -61,7 +61,9 @@ struct zkfs_fs {
 	struct zkfs_link contenders; /* ours, also those on their way out */
 	struct zkfs_link grips;	     /* locks held by flock and fcntl */
 	struct zkfs_link unlinkers;  /* `rm` of entries, until they are gone */
-	int64_t lock_scan_ms;	     /* when one of these two may be due */
+	struct zkfs_link lockdirs;   /* locks held by mkdir (ops/lockdir) */
+	int64_t last_lockdir;
+	int64_t lock_scan_ms; /* when one of these two may be due */
 	struct zkfs_zk_listener listener;
 	struct zkfs_heartbeat heartbeat;
 	uint64_t generation; /* of the session, as last heard */

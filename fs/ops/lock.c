@@ -13,6 +13,7 @@
 #include "fs/base/util.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/entry.h"
+#include "fs/ops/lockdir.h"
 #include "include/zkfs/path.h"
 #include "include/zkfs/queue.h"
 
@@ -124,7 +125,7 @@ static void answer_entry(struct zkfs_op *op, struct zkfs_node *node)
 		return;
 	}
 	zkfs_entry_stat(op->fs, node, &st);
-	zkfs_reply_entry(op, node, &st);
+	(void)zkfs_reply_entry(op, node, &st);
 }
 
 static char *lock_path(const struct zkfs_op *op)
@@ -163,6 +164,11 @@ void zkfs_lock_lookup(struct zkfs_op *op)
 	struct zkfs_node *old =
 		zkfs_tree_find(&op->fs->tree, op->node, op->name);
 
+	/* A daemon that was stopped shows no directory of a lock that it has
+	 * lost meanwhile. */
+	zkfs_heartbeat_check(op->fs);
+	if (lock && zkfs_lockdir_lookup(op, lock))
+		return;
 	if (lock && (zkfs_lock_is_virtual(op->name) ||
 		     zkfs_lock_find_ours(op->fs, lock, op->name) ||
 		     (old && old->reserved_until_ms > zkfs_clock_ms()))) {
@@ -179,18 +185,24 @@ void zkfs_lock_lookup(struct zkfs_op *op)
 	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_lookup);
 }
 
+int zkfs_lock_check_label(const char *name)
+{
+	if (strlen(name) > ZKFS_LABEL_MAX)
+		return -ENAMETOOLONG;
+	if (!zkfs_names_label_valid(name))
+		return name[0] == '.' ? -EPERM : -EINVAL;
+	return 0;
+}
+
 /* The kernel makes a name before it opens it: that is kept here, for a moment,
  * and nothing is sent. A name that is never opened just fades. */
 void zkfs_lock_mknod(struct zkfs_op *op)
 {
+	int error = zkfs_lock_check_label(op->name);
 	struct zkfs_node *node;
 
-	if (strlen(op->name) > ZKFS_LABEL_MAX) {
-		zkfs_reply_error(op, -ENAMETOOLONG);
-		return;
-	}
-	if (!zkfs_names_label_valid(op->name)) {
-		zkfs_reply_error(op, op->name[0] == '.' ? -EPERM : -EINVAL);
+	if (error) {
+		zkfs_reply_error(op, error);
 		return;
 	}
 	node = entry_node(op);

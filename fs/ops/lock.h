@@ -6,6 +6,7 @@
  *   lock       which directories are locks; look-up, mknod, rm of a name
  *   hold       opening to join, and the handle of what was joined
  *   entry      opening to read, and what the entries look like
+ *   lockdir    mkdir of a name to try, rmdir to release
  *   contender  one core/lockq with its requests to the server
  *
  * Names in a lock are not znodes: an entry exists while a contender of that
@@ -32,6 +33,9 @@ bool zkfs_lock_is_lock_node(const struct zkfs_fs *fs,
 /* Whether it is a file that each lock has and that is no contender: ".lock", to
  * call flock(2) on. It is not listed. */
 bool zkfs_lock_is_virtual(const char *name);
+
+/* Whether a user may call a contender so: 0, or the errno. */
+int zkfs_lock_check_label(const char *name);
 
 /* Look-up and mknod of a name in a lock. They take over an op whose node is
  * the lock and whose path and name are set (zkfs_op_path). */

@@ -141,7 +141,7 @@ void zkfs_lockattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		zkfs_tree_get(&zkfs_fs_of(req)->tree, ino);
 
 	zkfs_heartbeat_check(zkfs_fs_of(req));
-	if (node && node->type == ZKFS_TYPE_ENTRY &&
+	if (node && zkfs_attr_in_lock(node->type) &&
 	    !zkfs_lock_is_virtual(node->name))
 		get_of_entry(req, ino, name, size);
 	else

@@ -16,6 +16,7 @@
 #include "fs/ops/entry.h"
 #include "fs/ops/file.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/lockdir.h"
 #include "fs/ops/store.h"
 #include "include/zkfs/path.h"
 
@@ -58,7 +59,7 @@ static void answer_node(struct zkfs_op *op, struct zkfs_node *node,
 		return;
 	}
 	zkfs_node_stat(op->fs, node, op->path, stat, &st);
-	zkfs_reply_entry(op, node, &st);
+	(void)zkfs_reply_entry(op, node, &st);
 }
 
 void zkfs_meta_answer(struct zkfs_op *op, const struct zkfs_stat *stat)
@@ -130,7 +131,9 @@ void zkfs_meta_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!op || !zkfs_op_path(op, name))
 		return;
 	if (op->node->type != ZKFS_TYPE_DIR) {
-		zkfs_reply_error(op, -ENOTDIR);
+		zkfs_reply_error(op, op->node->type == ZKFS_TYPE_LOCKDIR
+					     ? -ENOENT
+					     : -ENOTDIR);
 		return;
 	}
 	if (zkfs_lock_is_lock_node(op->fs, op->node)) {
@@ -254,6 +257,10 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 	if (op->node->type == ZKFS_TYPE_ENTRY) {
 		zkfs_entry_stat(op->fs, op->node, &st);
 		zkfs_reply_attr(op, &st, 0);
+		return;
+	}
+	if (op->node->type == ZKFS_TYPE_LOCKDIR) {
+		zkfs_lockdir_answer_attr(op);
 		return;
 	}
 	if (op->node->unlinked) {
@@ -436,6 +443,10 @@ void zkfs_meta_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	error = refused(op, attr, to_set);
 	if (error) {
 		zkfs_reply_error(op, error);
+		return;
+	}
+	if (op->node->type == ZKFS_TYPE_LOCKDIR) {
+		zkfs_lockdir_answer_attr(op);
 		return;
 	}
 	if (fi)

@@ -52,7 +52,9 @@ static bool may_make(struct zkfs_op *op)
 {
 	int error = 0;
 
-	if (strlen(op->name) > ZKFS_NAME_MAX)
+	if (op->node->type == ZKFS_TYPE_LOCKDIR)
+		error = -EPERM;
+	else if (strlen(op->name) > ZKFS_NAME_MAX)
 		error = -ENAMETOOLONG;
 	else if (!zkfs_path_name_valid(op->name))
 		error = -EINVAL;
@@ -182,7 +184,8 @@ void zkfs_name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 		zkfs_reply_error(create, -EPERM);
 	else if (zkfs_lock_is_lock_node(create->op.fs, create->op.node))
 		zkfs_lock_mknod(&create->op);
-	else if (is_data_name(&create->op))
+	else if (create->op.node->type == ZKFS_TYPE_DIR &&
+		 is_data_name(&create->op))
 		make_data(&create->op);
 	else if (may_make(&create->op))
 		make_file(create);
@@ -236,10 +239,6 @@ void zkfs_name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 		return;
 	op = &create->op;
 	op->fini = create_fini;
-	if (zkfs_lock_is_lock_node(op->fs, op->node)) {
-		zkfs_reply_error(op, -EPERM);
-		return;
-	}
 	if (!may_make(op))
 		return;
 	deadline = zkfs_fs_short_patience(op->fs);
@@ -396,10 +395,6 @@ void zkfs_name_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (!rm)
 		return;
-	if (zkfs_lock_is_lock_node(rm->op.fs, rm->op.node)) {
-		zkfs_reply_error(rm, -EPERM);
-		return;
-	}
 	if (!zkfs_path_name_valid(name)) {
 		zkfs_reply_error(rm, -ENOENT);
 		return;

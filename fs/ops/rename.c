@@ -527,6 +527,13 @@ static void move_read(struct move_op *move)
 	zkfs_zk_submit(op->fs->zk, &move->look);
 }
 
+/* Nothing is moved into a lock, or out of it. */
+static bool is_in_lock(const struct zkfs_fs *fs, const struct zkfs_node *dir)
+{
+	return dir->type == ZKFS_TYPE_LOCKDIR ||
+	       zkfs_lock_is_lock_node(fs, dir);
+}
+
 /* What can be refused without asking the server. */
 static int check_names(struct move_op *move, unsigned flags)
 {
@@ -534,8 +541,7 @@ static int check_names(struct move_op *move, unsigned flags)
 
 	if (flags & ~(unsigned)RENAME_NOREPLACE)
 		return -EINVAL;
-	if (zkfs_lock_is_lock_node(fs, move->op.node) ||
-	    zkfs_lock_is_lock_node(fs, move->new_parent))
+	if (is_in_lock(fs, move->op.node) || is_in_lock(fs, move->new_parent))
 		return -EPERM;
 	/* The data of a directory has no znode of its own to move. */
 	if (strcmp(move->op.name, fs->config.dataname) == 0)

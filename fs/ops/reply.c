@@ -221,7 +221,7 @@ void zkfs_reply_attr(void *ptr, const struct stat *st, double timeout_s)
 	op_free(op);
 }
 
-void zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
+bool zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 {
 	struct zkfs_op *op = ptr;
 	struct fuse_entry_param entry = {
@@ -229,6 +229,7 @@ void zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 		.attr = *st,
 		.attr_timeout = ZKFS_ATTR_TIMEOUT,
 	};
+	bool heard;
 
 	if (node->type == ZKFS_TYPE_DIR) {
 		entry.attr_timeout = ZKFS_DIR_TIMEOUT;
@@ -236,10 +237,12 @@ void zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 	}
 	trace(op, 0);
 	zkfs_tree_looked_up(node);
-	if (fuse_reply_entry(op->req, &entry) < 0)
+	heard = fuse_reply_entry(op->req, &entry) >= 0;
+	if (!heard)
 		zkfs_tree_forget(&op->fs->tree, node->id, 1);
 	zkfs_tree_unref(&op->fs->tree, node);
 	op_free(op);
+	return heard;
 }
 
 bool zkfs_reply_open(void *ptr, const struct fuse_file_info *fi)

@@ -68,9 +68,9 @@ void zkfs_reply_write(void *op, size_t len);
 /* GETXATTR, LISTXATTR: the value, its length when `size` is 0, or ERANGE. */
 void zkfs_reply_xattr(void *op, const void *value, size_t len, size_t size);
 void zkfs_reply_attr(void *op, const struct stat *st, double timeout_s);
-/* Tells the kernel of the node; its count is taken back if nobody hears. The
- * caller's reference on the node passes over. */
-void zkfs_reply_entry(void *op, struct zkfs_node *node, const struct stat *st);
+/* Tells the kernel of the node; its count is taken back if nobody hears, and
+ * false returned. The caller's reference on the node passes over. */
+bool zkfs_reply_entry(void *op, struct zkfs_node *node, const struct stat *st);
 /* Returns false if the opener is gone: the caller must undo the open. */
 bool zkfs_reply_open(void *op, const struct fuse_file_info *fi);
 /* Success without data. Returns false if the caller is gone. */

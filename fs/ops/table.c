@@ -18,6 +18,7 @@
 #include "fs/ops/flock.h"
 #include "fs/ops/hold.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/lockdir.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/name.h"
 #include "fs/ops/poll.h"
@@ -197,6 +198,23 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 	}
 }
 
+static void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
+		     mode_t mode)
+{
+	if (is_lock(req, parent))
+		zkfs_lockdir_mkdir(req, parent, name);
+	else
+		zkfs_name_mkdir(req, parent, name, mode);
+}
+
+static void on_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	if (is_lock(req, parent))
+		zkfs_lockdir_rmdir(req, parent, name);
+	else
+		zkfs_name_rmdir(req, parent, name);
+}
+
 static void on_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	if (is_lock(req, parent))
@@ -216,9 +234,9 @@ const struct fuse_lowlevel_ops *zkfs_fs_operations(void)
 		.setattr = zkfs_meta_setattr,
 		.statfs = zkfs_meta_statfs,
 		.mknod = zkfs_name_mknod,
-		.mkdir = zkfs_name_mkdir,
+		.mkdir = on_mkdir,
 		.unlink = on_unlink,
-		.rmdir = zkfs_name_rmdir,
+		.rmdir = on_rmdir,
 		.symlink = zkfs_name_symlink,
 		.link = zkfs_name_link,
 		.rename = zkfs_rename,

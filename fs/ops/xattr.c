@@ -89,7 +89,7 @@ void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		return;
 	xattr->op.fini = xattr_fini;
 	xattr->size = size;
-	if (xattr->op.node->type == ZKFS_TYPE_ENTRY) {
+	if (zkfs_attr_in_lock(xattr->op.node->type)) {
 		zkfs_reply_error(xattr, -ENODATA);
 		return;
 	}
@@ -113,7 +113,7 @@ void zkfs_xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 	if (!op)
 		return;
-	list = op->node->type == ZKFS_TYPE_ENTRY ? zkfs_lockattr_list(&len)
+	list = zkfs_attr_in_lock(op->node->type) ? zkfs_lockattr_list(&len)
 						 : zkfs_xattrs_list(&len);
 	zkfs_reply_xattr(op, list, len, size);
 }

@@ -88,9 +88,9 @@ static int compare_ino(const void *a, const void *b)
 static void test_ino_tells_apart(void **state)
 {
 	static const char *const paths[] = {"/", "/a", "/b", "/ab", "/a/b"};
-	enum zkfs_type types[] = {ZKFS_TYPE_DIR, ZKFS_TYPE_FILE,
-				  ZKFS_TYPE_DATA};
-	ino_t inos[ZKFS_ARRAY_SIZE(paths) * 3 * 100];
+	enum zkfs_type types[] = {ZKFS_TYPE_DIR, ZKFS_TYPE_FILE, ZKFS_TYPE_DATA,
+				  ZKFS_TYPE_LOCKDIR};
+	ino_t inos[ZKFS_ARRAY_SIZE(paths) * ZKFS_ARRAY_SIZE(types) * 100];
 	size_t n = 0;
 
 	for (size_t p = 0; p < ZKFS_ARRAY_SIZE(paths); p++) {
@@ -168,6 +168,10 @@ static void test_fill_dir_and_data(void **state)
 	assert_int_equal(st.st_size, 0);
 	assert_int_equal(st.st_nlink, 1);
 	assert_int_equal(st.st_mtim.tv_nsec, 123000099);
+
+	st = fill(ZKFS_TYPE_LOCKDIR, &stat);
+	assert_int_equal(st.st_mode, S_IFDIR | 0750);
+	assert_int_equal(st.st_size, 0);
 
 	st = fill(ZKFS_TYPE_DATA, &stat);
 	assert_int_equal(st.st_mode, S_IFREG | 0644);
