@@ -92,6 +92,14 @@ row() {
 	row "flock -s"
 }
 
+@test "interop: flock and poll, and Curator, kazoo, Go, another mount" {
+	row "flock, poll"
+}
+
+@test "interop: flock -s and poll, and Curator, kazoo, Go, another mount" {
+	row "flock -s, poll"
+}
+
 @test "interop: fcntl, and Curator, kazoo, Go, another mount" {
 	row fcntl
 }

@@ -4,8 +4,10 @@ A contender has try_lock() -> bool, lock(), unlock() and close(); it takes one
 lock at a time, from one thread. `shared` is the mode of what it takes. What is
 not ours has a ZooKeeper session of its own.
 """
+import errno
 import fcntl
 import os
+import select
 import socket
 import struct
 import threading
@@ -54,10 +56,11 @@ class Open:
 class Flock:
     """flock(2) on the lock's file .lock."""
     file = ".lock"
+    flags = os.O_RDONLY
     shared = False
 
     def __init__(self, lock, _name):
-        self.fd = os.open(os.path.join(lock, self.file), os.O_RDONLY)
+        self.fd = os.open(os.path.join(lock, self.file), self.flags)
 
     def flock(self, flags):
         mode = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
@@ -78,6 +81,32 @@ class Flock:
 
     def close(self):
         os.close(self.fd)
+
+
+class PolledFlock(Flock):
+    """flock(2) that waits in poll(2): EINPROGRESS tells who has joined the
+    queue."""
+    flags = os.O_RDONLY | os.O_NONBLOCK
+
+    def lock(self):
+        try:
+            self.flock(0)
+        except OSError as error:
+            if error.errno != errno.EINPROGRESS:
+                raise
+            self.await_grant()
+            self.flock(0)
+
+    def await_grant(self):
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        if poll.poll(1000 * LIMIT) != [(self.fd, select.POLLIN)]:
+            raise NotGranted("flock, in poll")
+
+
+class SharedPolledFlock(PolledFlock):
+    """flock -s."""
+    shared = True
 
 
 class SharedFlock(Flock):

@@ -57,8 +57,10 @@ WAYS = {
     "flock -s": [clients.SharedFlock],
     "flock of a file": [clients.FileFlock],
     "fcntl": [clients.Fcntl],
+    "flock, poll": [clients.PolledFlock],
+    "flock -s, poll": [clients.SharedPolledFlock],
     "all of them": [clients.Open, clients.Flock, clients.SharedFlock,
-                    clients.Fcntl],
+                    clients.PolledFlock, clients.Fcntl],
 }
 
 
@@ -313,7 +315,7 @@ class Interop:
     def meet_crowd(self, ways):
         crowd = self.crowd(FAMILIES + ["ours"])
         for way in ways:
-            for _ in range(4 // len(ways) + 1):
+            for _ in range(4 if len(ways) == 1 else 2):
                 crowd.add(self.ours(way, len(crowd.members)),
                           self.kept_out(way) + ["ours"])
         for client in CLIENTS.values():
