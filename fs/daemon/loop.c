@@ -57,6 +57,7 @@ static int take_requests(struct zkfs_loop *loop)
 		n = fuse_session_receive_buf(loop->session, &loop->buf);
 		if (n <= 0)
 			break;
+		loop->fs->received_us = zkfs_clock_us();
 		fuse_session_process_buf(loop->session, &loop->buf);
 	}
 	/* Ended by `umount -f`, or through fusectl: no failure of the device.

@@ -547,11 +547,11 @@ static void list_start(struct list_op *list)
 	(void)zkfs_op_submit(op, zkfs_fs_patience(op->fs), on_children);
 }
 
-static void list_new(fuse_req_t req, const char *what, fuse_ino_t ino,
+static void list_new(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t ino,
 		     size_t size, off_t off, struct fuse_file_info *fi,
 		     bool plus)
 {
-	struct list_op *list = zkfs_op_new(req, what, ino, sizeof(*list));
+	struct list_op *list = zkfs_op_new(req, kind, ino, sizeof(*list));
 	struct zkfs_handle *handle;
 
 	if (!list)
@@ -575,20 +575,21 @@ static void list_new(fuse_req_t req, const char *what, fuse_ino_t ino,
 void zkfs_dir_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		   struct fuse_file_info *fi)
 {
-	list_new(req, "READDIR", ino, size, off, fi, false);
+	list_new(req, ZKFS_OP_READDIR, ino, size, off, fi, false);
 }
 
 void zkfs_dir_readplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
-	list_new(req, "READDIRPLUS", ino, size, off, fi, true);
+	list_new(req, ZKFS_OP_READDIRPLUS, ino, size, off, fi, true);
 }
 
 /* Open and close */
 
 void zkfs_dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct zkfs_op *op = zkfs_op_new(req, "OPENDIR", ino, sizeof(*op));
+	struct zkfs_op *op =
+		zkfs_op_new(req, ZKFS_OP_OPENDIR, ino, sizeof(*op));
 	struct zkfs_dir *dir;
 	struct zkfs_fs *fs;
 	int error;
@@ -629,7 +630,7 @@ void zkfs_dir_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct zkfs_handle *handle =
 		zkfs_handle_get(fs, fi->fh, ZKFS_HANDLE_DIR);
 
-	zkfs_reply_now(req, "RELEASEDIR", 0);
+	zkfs_reply_now(req, ZKFS_OP_RELEASEDIR, 0);
 	if (handle)
 		zkfs_dir_drop(fs, handle);
 }
@@ -645,7 +646,8 @@ static void on_synced(struct zkfs_zk_req *req,
 void zkfs_dir_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		    struct fuse_file_info *fi)
 {
-	struct zkfs_op *op = zkfs_op_new(req, "FSYNCDIR", ino, sizeof(*op));
+	struct zkfs_op *op =
+		zkfs_op_new(req, ZKFS_OP_FSYNCDIR, ino, sizeof(*op));
 
 	if (!op || !zkfs_op_path(op, NULL))
 		return;

@@ -245,7 +245,7 @@ static void text_open(struct zkfs_entry_look *look, const char *data,
 void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct text_op *opening =
-		zkfs_op_new(req, "OPEN", ino, sizeof(*opening));
+		zkfs_op_new(req, ZKFS_OP_OPEN, ino, sizeof(*opening));
 
 	if (!opening)
 		return;
@@ -259,7 +259,7 @@ void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void zkfs_entry_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		     struct fuse_file_info *fi)
 {
-	struct zkfs_op *op = zkfs_op_new(req, "READ", ino, sizeof(*op));
+	struct zkfs_op *op = zkfs_op_new(req, ZKFS_OP_READ, ino, sizeof(*op));
 	struct zkfs_handle *handle;
 	struct text *text;
 	size_t from;

@@ -339,7 +339,7 @@ static bool open_fresh(struct open_op *open)
 void zkfs_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct open_op *open =
-		zkfs_op_new(req, "OPEN", ino, sizeof(struct open_op));
+		zkfs_op_new(req, ZKFS_OP_OPEN, ino, sizeof(struct open_op));
 
 	if (!open)
 		return;
@@ -367,7 +367,7 @@ void zkfs_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void zkfs_file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct zkfs_op *op = zkfs_op_new(req, "READ", ino, sizeof(*op));
+	struct zkfs_op *op = zkfs_op_new(req, ZKFS_OP_READ, ino, sizeof(*op));
 	struct zkfs_file *file;
 	const void *data = NULL;
 	size_t len;
@@ -468,11 +468,11 @@ static bool knows(const struct zkfs_file *file)
 }
 
 static struct zkfs_store_op *store_op(fuse_req_t req, fuse_ino_t ino,
-				      const char *what, size_t size,
+				      enum zkfs_op_kind kind, size_t size,
 				      enum zkfs_commit_cause cause,
 				      const struct fuse_file_info *fi)
 {
-	struct zkfs_store_op *op = zkfs_op_new(req, what, ino, size);
+	struct zkfs_store_op *op = zkfs_op_new(req, kind, ino, size);
 
 	if (!op)
 		return NULL;
@@ -489,7 +489,7 @@ void zkfs_file_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct zkfs_store_op *op =
-		store_op(req, ino, "WRITE", sizeof(struct write_op),
+		store_op(req, ino, ZKFS_OP_WRITE, sizeof(struct write_op),
 			 ZKFS_COMMIT_WRITE, fi);
 
 	if (!op)
@@ -529,8 +529,8 @@ void zkfs_file_truncate(struct zkfs_store_op *op, struct zkfs_file *file,
 
 void zkfs_file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct zkfs_store_op *op =
-		store_op(req, ino, "FLUSH", sizeof(*op), ZKFS_COMMIT_FLUSH, fi);
+	struct zkfs_store_op *op = store_op(req, ino, ZKFS_OP_FLUSH,
+					    sizeof(*op), ZKFS_COMMIT_FLUSH, fi);
 	pid_t tid;
 
 	if (!op)
@@ -547,8 +547,8 @@ void zkfs_file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void zkfs_file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi)
 {
-	struct zkfs_store_op *op =
-		store_op(req, ino, "FSYNC", sizeof(*op), ZKFS_COMMIT_FSYNC, fi);
+	struct zkfs_store_op *op = store_op(req, ino, ZKFS_OP_FSYNC,
+					    sizeof(*op), ZKFS_COMMIT_FSYNC, fi);
 
 	if (op)
 		zkfs_store(op);

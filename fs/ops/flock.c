@@ -462,10 +462,10 @@ static void set_lock(struct flock_op *op)
 	}
 }
 
-static struct flock_op *op_new(fuse_req_t req, const char *what, fuse_ino_t ino,
-			       const struct want *want)
+static struct flock_op *op_new(fuse_req_t req, enum zkfs_op_kind kind,
+			       fuse_ino_t ino, const struct want *want)
 {
-	struct flock_op *op = zkfs_op_new(req, what, ino, sizeof(*op));
+	struct flock_op *op = zkfs_op_new(req, kind, ino, sizeof(*op));
 	int error;
 
 	if (!op)
@@ -483,7 +483,7 @@ static struct flock_op *op_new(fuse_req_t req, const char *what, fuse_ino_t ino,
 	return NULL;
 }
 
-static void request(fuse_req_t req, const char *what, fuse_ino_t ino,
+static void request(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t ino,
 		    const struct want *want)
 {
 	const struct zkfs_handle *held =
@@ -493,10 +493,10 @@ static void request(fuse_req_t req, const char *what, fuse_ino_t ino,
 	/* Through the handle of a lock that an open holds: it is ours, and a
 	 * shared one would wait for ourselves. */
 	if (held && !want->unlock) {
-		zkfs_reply_now(req, what, zkfs_hold_broken(held) ? -EIO : 0);
+		zkfs_reply_now(req, kind, zkfs_hold_broken(held) ? -EIO : 0);
 		return;
 	}
-	op = op_new(req, what, ino, want);
+	op = op_new(req, kind, ino, want);
 	if (op)
 		set_lock(op);
 }
@@ -516,7 +516,7 @@ void zkfs_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 						   : ZKFS_LOCK_EXCLUSIVE,
 	};
 
-	request(req, "FLOCK", ino, &want);
+	request(req, ZKFS_OP_FLOCK, ino, &want);
 }
 
 /* Only the whole file can be locked. */
@@ -539,9 +539,9 @@ void zkfs_flock_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	};
 
 	if (is_whole(lock))
-		request(req, "SETLK", ino, &want);
+		request(req, ZKFS_OP_SETLK, ino, &want);
 	else
-		zkfs_reply_now(req, "SETLK", -ENOLCK);
+		zkfs_reply_now(req, ZKFS_OP_SETLK, -ENOLCK);
 }
 
 /* Who would be in the way of a lock */
@@ -592,10 +592,10 @@ void zkfs_flock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	struct flock_op *op;
 
 	if (!is_whole(lock)) {
-		zkfs_reply_now(req, "GETLK", -ENOLCK);
+		zkfs_reply_now(req, ZKFS_OP_GETLK, -ENOLCK);
 		return;
 	}
-	op = op_new(req, "GETLK", ino, &want);
+	op = op_new(req, ZKFS_OP_GETLK, ino, &want);
 	if (!op)
 		return;
 	op->claim.op.zk.kind = ZKFS_ZK_CHILDREN;

@@ -16,6 +16,7 @@
 
 #include "fs/base/hash.h"
 #include "fs/core/attr.h"
+#include "fs/core/metrics.h"
 #include "fs/core/tree.h"
 #include "fs/ops/heartbeat.h"
 #include "include/zkfs/link.h"
@@ -67,6 +68,8 @@ struct zkfs_fs {
 	struct zkfs_zk_listener listener;
 	struct zkfs_heartbeat heartbeat;
 	uint64_t generation; /* of the session, as last heard */
+	int64_t received_us; /* when the request came that is being taken */
+	struct zkfs_metrics metrics;
 	bool ready; /* the kernel's INIT was answered: the mount is usable */
 };
 

@@ -105,7 +105,8 @@ static void open_fini(struct zkfs_op *op)
 
 void zkfs_hold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct open_op *open = zkfs_op_new(req, "OPEN", ino, sizeof(*open));
+	struct open_op *open =
+		zkfs_op_new(req, ZKFS_OP_OPEN, ino, sizeof(*open));
 	struct zkfs_node *node;
 
 	if (!open || !zkfs_op_path(&open->claim.op, NULL))
@@ -156,7 +157,7 @@ void zkfs_hold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		zkfs_line_read(&hold->line, req, ino, size, off,
 			       hold->contender, hold->note);
 	else
-		zkfs_reply_now(req, "READ", -EBADF);
+		zkfs_reply_now(req, ZKFS_OP_READ, -EBADF);
 }
 
 static int collect_note(struct hold *hold, const char *data, size_t size)
@@ -178,7 +179,7 @@ static int collect_note(struct hold *hold, const char *data, size_t size)
 void zkfs_hold_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct zkfs_op *op = zkfs_op_new(req, "WRITE", ino, sizeof(*op));
+	struct zkfs_op *op = zkfs_op_new(req, ZKFS_OP_WRITE, ino, sizeof(*op));
 	struct hold *hold;
 	int error;
 
@@ -231,7 +232,8 @@ static int note_request(struct note_op *note, const struct hold *hold)
 
 void zkfs_hold_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct note_op *note = zkfs_op_new(req, "FLUSH", ino, sizeof(*note));
+	struct note_op *note =
+		zkfs_op_new(req, ZKFS_OP_FLUSH, ino, sizeof(*note));
 	struct hold *hold;
 	int error = 0;
 

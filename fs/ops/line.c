@@ -94,7 +94,8 @@ void zkfs_line_read(struct zkfs_line *line, fuse_req_t req, fuse_ino_t ino,
 		    const struct zkfs_contender *contender,
 		    const struct zkfs_buf *note)
 {
-	struct read_op *read = zkfs_op_new(req, "READ", ino, sizeof(*read));
+	struct read_op *read =
+		zkfs_op_new(req, ZKFS_OP_READ, ino, sizeof(*read));
 
 	if (!read)
 		return;

@@ -334,7 +334,8 @@ static void on_unlink_list(struct zkfs_zk_req *req,
 
 void zkfs_lock_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct unlink_op *rm = zkfs_op_new(req, "UNLINK", parent, sizeof(*rm));
+	struct unlink_op *rm =
+		zkfs_op_new(req, ZKFS_OP_UNLINK, parent, sizeof(*rm));
 	struct zkfs_fs *fs;
 	struct zkfs_node *node;
 

@@ -63,7 +63,8 @@ static void on_line(struct zkfs_entry_look *look, const char *line, size_t len)
 static void get_of_entry(fuse_req_t req, fuse_ino_t ino, const char *name,
 			 size_t size)
 {
-	struct entry_op *op = zkfs_op_new(req, "GETXATTR", ino, sizeof(*op));
+	struct entry_op *op =
+		zkfs_op_new(req, ZKFS_OP_GETXATTR, ino, sizeof(*op));
 	bool token = strcmp(name, TOKEN) == 0;
 
 	if (!op)
@@ -114,7 +115,8 @@ static void on_known(struct zkfs_line_reader *reader,
 static void get_of_file(fuse_req_t req, fuse_ino_t ino, const char *name,
 			size_t size)
 {
-	struct file_op *op = zkfs_op_new(req, "GETXATTR", ino, sizeof(*op));
+	struct file_op *op =
+		zkfs_op_new(req, ZKFS_OP_GETXATTR, ino, sizeof(*op));
 	struct zkfs_contender *contender;
 	struct zkfs_line *line;
 

@@ -233,7 +233,7 @@ static void mkdir_fini(struct zkfs_op *op)
 void zkfs_lockdir_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mkdir_op *make =
-		zkfs_op_new(req, "MKDIR", parent, sizeof(*make));
+		zkfs_op_new(req, ZKFS_OP_MKDIR, parent, sizeof(*make));
 	int error;
 
 	if (!make || !zkfs_op_path(&make->claim.op, name))
@@ -295,7 +295,8 @@ static void give_back(struct rmdir_op *rm, struct lockdir *dir)
 
 void zkfs_lockdir_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct rmdir_op *rm = zkfs_op_new(req, "RMDIR", parent, sizeof(*rm));
+	struct rmdir_op *rm =
+		zkfs_op_new(req, ZKFS_OP_RMDIR, parent, sizeof(*rm));
 	struct lockdir *dir;
 
 	if (!rm || !zkfs_op_path(&rm->op, name))

@@ -126,7 +126,8 @@ static bool is_data_name(const struct zkfs_op *op)
 
 void zkfs_meta_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct zkfs_op *op = zkfs_op_new(req, "LOOKUP", parent, sizeof(*op));
+	struct zkfs_op *op =
+		zkfs_op_new(req, ZKFS_OP_LOOKUP, parent, sizeof(*op));
 
 	if (!op || !zkfs_op_path(op, name))
 		return;
@@ -166,7 +167,7 @@ void zkfs_meta_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 void zkfs_meta_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
 	zkfs_tree_forget(&zkfs_fs_of(req)->tree, ino, n);
-	fuse_reply_none(req);
+	zkfs_reply_forget(req);
 }
 
 void zkfs_meta_forget_multi(fuse_req_t req, size_t count,
@@ -175,7 +176,7 @@ void zkfs_meta_forget_multi(fuse_req_t req, size_t count,
 	for (size_t i = 0; i < count; i++)
 		zkfs_tree_forget(&zkfs_fs_of(req)->tree, forgets[i].ino,
 				 forgets[i].nlookup);
-	fuse_reply_none(req);
+	zkfs_reply_forget(req);
 }
 
 /* Attributes */
@@ -248,7 +249,8 @@ static void on_getattr(struct zkfs_zk_req *req,
 void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
-	struct zkfs_op *op = zkfs_op_new(req, "GETATTR", ino, sizeof(*op));
+	struct zkfs_op *op =
+		zkfs_op_new(req, ZKFS_OP_GETATTR, ino, sizeof(*op));
 	int64_t deadline;
 	struct stat st;
 
@@ -422,7 +424,8 @@ static bool is_touch(const struct zkfs_op *op, int to_set)
 void zkfs_meta_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 		       int to_set, struct fuse_file_info *fi)
 {
-	struct setattr_op *set = zkfs_op_new(req, "SETATTR", ino, sizeof(*set));
+	struct setattr_op *set =
+		zkfs_op_new(req, ZKFS_OP_SETATTR, ino, sizeof(*set));
 	struct zkfs_op *op;
 	struct zkfs_handle *handle = NULL;
 	int error;
@@ -480,5 +483,5 @@ void zkfs_meta_statfs(fuse_req_t req, fuse_ino_t ino)
 		.f_namemax = ZKFS_NAME_MAX,
 	};
 
-	(void)fuse_reply_statfs(req, &vfs);
+	zkfs_reply_statfs(req, &vfs);
 }

@@ -176,7 +176,7 @@ void zkfs_name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 		     mode_t mode, dev_t rdev)
 {
 	struct create_op *create =
-		zkfs_op_new(req, "MKNOD", parent, sizeof(*create));
+		zkfs_op_new(req, ZKFS_OP_MKNOD, parent, sizeof(*create));
 
 	if (!create || !zkfs_op_path(&create->op, name))
 		return;
@@ -231,7 +231,7 @@ void zkfs_name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 		     mode_t mode)
 {
 	struct create_op *create =
-		zkfs_op_new(req, "MKDIR", parent, sizeof(*create));
+		zkfs_op_new(req, ZKFS_OP_MKDIR, parent, sizeof(*create));
 	struct zkfs_op *op;
 	int64_t deadline;
 
@@ -323,10 +323,10 @@ static void on_removed(struct zkfs_zk_req *req,
 		zkfs_reply_zk_error(op, reply->error);
 }
 
-static struct remove_op *remove_new(fuse_req_t req, const char *what,
+static struct remove_op *remove_new(fuse_req_t req, enum zkfs_op_kind kind,
 				    fuse_ino_t parent, const char *name)
 {
-	struct remove_op *rm = zkfs_op_new(req, what, parent, sizeof(*rm));
+	struct remove_op *rm = zkfs_op_new(req, kind, parent, sizeof(*rm));
 
 	if (!rm || !zkfs_op_path(&rm->op, name))
 		return NULL;
@@ -376,7 +376,7 @@ static void remove_data(struct zkfs_op *op)
 
 void zkfs_name_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct remove_op *rm = remove_new(req, "UNLINK", parent, name);
+	struct remove_op *rm = remove_new(req, ZKFS_OP_UNLINK, parent, name);
 
 	if (!rm)
 		return;
@@ -391,7 +391,7 @@ void zkfs_name_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 void zkfs_name_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct remove_op *rm = remove_new(req, "RMDIR", parent, name);
+	struct remove_op *rm = remove_new(req, ZKFS_OP_RMDIR, parent, name);
 
 	if (!rm)
 		return;
@@ -410,11 +410,11 @@ void zkfs_name_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 void zkfs_name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		       const char *name)
 {
-	zkfs_reply_now(req, "SYMLINK", -EPERM);
+	zkfs_reply_now(req, ZKFS_OP_SYMLINK, -EPERM);
 }
 
 void zkfs_name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 		    const char *name)
 {
-	zkfs_reply_now(req, "LINK", -EPERM);
+	zkfs_reply_now(req, ZKFS_OP_LINK, -EPERM);
 }

@@ -37,7 +37,7 @@ void zkfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 	handle = zkfs_handle_any(fs, fi->fh);
 	if (!handle) {
 		fuse_pollhandle_destroy(ph);
-		zkfs_reply_now(req, "POLL", -EBADF);
+		zkfs_reply_now(req, ZKFS_OP_POLL, -EBADF);
 		return;
 	}
 	if (ph) {

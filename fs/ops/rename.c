@@ -572,7 +572,7 @@ void zkfs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		 fuse_ino_t newparent, const char *newname, unsigned flags)
 {
 	struct move_op *move =
-		zkfs_op_new(req, "RENAME", parent, sizeof(*move));
+		zkfs_op_new(req, ZKFS_OP_RENAME, parent, sizeof(*move));
 	struct zkfs_node *new_parent;
 	struct zkfs_fs *fs;
 	int error;

@@ -14,7 +14,8 @@
 #include "fs/base/util.h"
 #include "include/zkfs/path.h"
 
-void *zkfs_op_new(fuse_req_t req, const char *what, uint64_t ino, size_t size)
+void *zkfs_op_new(fuse_req_t req, enum zkfs_op_kind kind, uint64_t ino,
+		  size_t size)
 {
 	struct zkfs_fs *fs = zkfs_fs_of(req);
 	struct zkfs_node *node = NULL;
@@ -23,21 +24,20 @@ void *zkfs_op_new(fuse_req_t req, const char *what, uint64_t ino, size_t size)
 	if (ino) {
 		node = zkfs_tree_get(&fs->tree, ino);
 		if (!node) {
-			zkfs_reply_now(req, what, -ESTALE);
+			zkfs_reply_now(req, kind, -ESTALE);
 			return NULL;
 		}
 	}
 	op = calloc(1, size);
 	if (!op) {
-		zkfs_reply_now(req, what, -ENOMEM);
+		zkfs_reply_now(req, kind, -ENOMEM);
 		return NULL;
 	}
 	op->fs = fs;
 	op->req = req;
-	op->what = what;
+	op->kind = kind;
+	op->started_us = fs->received_us;
 	op->node = node ? zkfs_tree_ref(node) : NULL;
-	if (zkfs_log_enabled(ZKFS_LOG_DEBUG))
-		op->started_us = zkfs_clock_us();
 	zkfs_list_append(&fs->ops, &op->link);
 	return op;
 }
@@ -118,27 +118,57 @@ bool zkfs_op_submit(struct zkfs_op *op, int64_t deadline_ms,
 	return zkfs_op_park(op);
 }
 
-/* After this the request belongs to libfuse, which frees it with the reply. */
-static void trace(const struct zkfs_op *op, int error)
+/* Every request ends here, once, just before its answer; with that it belongs
+ * to libfuse, which frees it. */
+static void count(struct zkfs_fs *fs, enum zkfs_op_kind kind,
+		  int64_t started_us, int error)
 {
+	assert(error <= 0);
+	zkfs_metrics_answered(&fs->metrics, kind, zkfs_clock_us() - started_us,
+			      error);
+}
+
+static void end(const struct zkfs_op *op, int error)
+{
+	count(op->fs, op->kind, op->started_us, error);
 	if (!zkfs_log_enabled(ZKFS_LOG_DEBUG))
 		return;
-	zkfs_debug("%s node %llu \"%s\": %s (%lld us)", op->what,
+	zkfs_debug("%s node %llu \"%s\": %s (%lld us)", zkfs_op_name(op->kind),
 		   op->node ? (unsigned long long)op->node->id : 0,
 		   op->path ? op->path : "", error ? strerror(-error) : "ok",
 		   (long long)(zkfs_clock_us() - op->started_us));
 }
 
-void zkfs_reply_now(fuse_req_t req, const char *what, int error)
+static void end_now(fuse_req_t req, enum zkfs_op_kind kind, int error)
 {
-	assert(error <= 0);
-	zkfs_debug("%s: %s", what, error ? strerror(-error) : "ok");
+	struct zkfs_fs *fs = zkfs_fs_of(req);
+
+	count(fs, kind, fs->received_us, error);
+	zkfs_debug("%s: %s", zkfs_op_name(kind),
+		   error ? strerror(-error) : "ok");
+}
+
+void zkfs_reply_now(fuse_req_t req, enum zkfs_op_kind kind, int error)
+{
+	end_now(req, kind, error);
 	(void)fuse_reply_err(req, -error);
+}
+
+void zkfs_reply_forget(fuse_req_t req)
+{
+	end_now(req, ZKFS_OP_FORGET, 0);
+	fuse_reply_none(req);
+}
+
+void zkfs_reply_statfs(fuse_req_t req, const struct statvfs *vfs)
+{
+	end_now(req, ZKFS_OP_STATFS, 0);
+	(void)fuse_reply_statfs(req, vfs);
 }
 
 void zkfs_reply_poll_now(fuse_req_t req, unsigned events)
 {
-	zkfs_debug("POLL: 0x%x", events);
+	end_now(req, ZKFS_OP_POLL, 0);
 	(void)fuse_reply_poll(req, events);
 }
 
@@ -146,8 +176,7 @@ void zkfs_reply_error(void *ptr, int error)
 {
 	struct zkfs_op *op = ptr;
 
-	assert(error <= 0);
-	trace(op, error);
+	end(op, error);
 	(void)fuse_reply_err(op->req, -error);
 	op_free(op);
 }
@@ -157,7 +186,7 @@ bool zkfs_reply_done(void *ptr)
 	struct zkfs_op *op = ptr;
 	bool heard;
 
-	trace(op, 0);
+	end(op, 0);
 	heard = fuse_reply_err(op->req, 0) >= 0;
 	op_free(op);
 	return heard;
@@ -167,7 +196,7 @@ void zkfs_reply_lock(void *ptr, const struct flock *lock)
 {
 	struct zkfs_op *op = ptr;
 
-	trace(op, 0);
+	end(op, 0);
 	(void)fuse_reply_lock(op->req, lock);
 	op_free(op);
 }
@@ -181,7 +210,9 @@ void zkfs_reply_buf(void *ptr, const void *data, size_t len)
 {
 	struct zkfs_op *op = ptr;
 
-	trace(op, 0);
+	end(op, 0);
+	if (op->kind == ZKFS_OP_READ)
+		op->fs->metrics.counters.read_bytes += len;
 	(void)fuse_reply_buf(op->req, data, len);
 	op_free(op);
 }
@@ -190,14 +221,15 @@ void zkfs_reply_write(void *ptr, size_t len)
 {
 	struct zkfs_op *op = ptr;
 
-	trace(op, 0);
+	end(op, 0);
+	op->fs->metrics.counters.written_bytes += len;
 	(void)fuse_reply_write(op->req, len);
 	op_free(op);
 }
 
 static void reply_xattr_len(struct zkfs_op *op, size_t len)
 {
-	trace(op, 0);
+	end(op, 0);
 	(void)fuse_reply_xattr(op->req, len);
 	op_free(op);
 }
@@ -216,7 +248,7 @@ void zkfs_reply_attr(void *ptr, const struct stat *st, double timeout_s)
 {
 	struct zkfs_op *op = ptr;
 
-	trace(op, 0);
+	end(op, 0);
 	(void)fuse_reply_attr(op->req, st, timeout_s);
 	op_free(op);
 }
@@ -235,7 +267,7 @@ bool zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 		entry.attr_timeout = ZKFS_DIR_TIMEOUT;
 		entry.entry_timeout = ZKFS_DIR_TIMEOUT;
 	}
-	trace(op, 0);
+	end(op, 0);
 	zkfs_tree_looked_up(node);
 	heard = fuse_reply_entry(op->req, &entry) >= 0;
 	if (!heard)
@@ -250,7 +282,7 @@ bool zkfs_reply_open(void *ptr, const struct fuse_file_info *fi)
 	struct zkfs_op *op = ptr;
 	bool heard;
 
-	trace(op, 0);
+	end(op, 0);
 	heard = fuse_reply_open(op->req, fi) >= 0;
 	op_free(op);
 	return heard;

@@ -4,8 +4,9 @@
  * Every operation embeds a `struct zkfs_op` as its first member, made by
  * zkfs_op_new() and ended by exactly one of the zkfs_reply_* functions, which
  * answer, undo what the kernel will not know of (when the caller is gone), and
- * free it. Errors are negative errnos here as everywhere; the sign is turned
- * in this file and nowhere else.
+ * free it; what came and how it ended is counted there (core/metrics). Errors
+ * are negative errnos here as everywhere; the sign is turned in this file and
+ * nowhere else.
  *
  * Interrupts. The kernel sends one INTERRUPT a request, ever; if it is ignored
  * the process cannot be killed. So each op that waits has `cancel`, which
@@ -25,9 +26,9 @@
 struct zkfs_op {
 	struct zkfs_fs *fs;
 	fuse_req_t req;
-	const char *what; /* "LOOKUP", for the trace */
-	int64_t started_us;
-	bool registering; /* inside fuse_req_interrupt_func() */
+	enum zkfs_op_kind kind;
+	int64_t started_us; /* when it came in */
+	bool registering;   /* inside fuse_req_interrupt_func() */
 	bool interrupted;
 	struct zkfs_node *node; /* referenced; or NULL */
 	char *name;		/* owned; or NULL */
@@ -44,7 +45,8 @@ struct zkfs_op {
 /* A zeroed op of `size` bytes for a request on node `ino` (0: none), with a
  * reference on the node. When it cannot be made (ENOMEM, or ESTALE for an id
  * that is not known) the request is answered and NULL returned. */
-void *zkfs_op_new(fuse_req_t req, const char *what, uint64_t ino, size_t size);
+void *zkfs_op_new(fuse_req_t req, enum zkfs_op_kind kind, uint64_t ino,
+		  size_t size);
 
 /* Sets up the path of the op's node, or of `name` in it (NULL: itself), and
  * keeps a copy of the name. On failure the op has been answered: false. */
@@ -77,7 +79,9 @@ bool zkfs_reply_open(void *op, const struct fuse_file_info *fi);
 bool zkfs_reply_done(void *op);
 void zkfs_reply_lock(void *op, const struct flock *lock);
 /* For requests that need no op: answered at once. */
-void zkfs_reply_now(fuse_req_t req, const char *what, int error);
+void zkfs_reply_now(fuse_req_t req, enum zkfs_op_kind kind, int error);
+void zkfs_reply_forget(fuse_req_t req);
+void zkfs_reply_statfs(fuse_req_t req, const struct statvfs *vfs);
 /* POLL, with what is the case now (<poll.h>). */
 void zkfs_reply_poll_now(fuse_req_t req, unsigned events);
 

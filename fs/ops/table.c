@@ -100,7 +100,7 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
 	if (look_for_loss(req, fi)) {
-		zkfs_reply_now(req, "READ", -EIO);
+		zkfs_reply_now(req, ZKFS_OP_READ, -EIO);
 		return;
 	}
 	switch (kind_of(req, fi)) {
@@ -122,11 +122,11 @@ static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
 	if (look_for_loss(req, fi))
-		zkfs_reply_now(req, "WRITE", -EIO);
+		zkfs_reply_now(req, ZKFS_OP_WRITE, -EIO);
 	else if (kind_of(req, fi) == ZKFS_HANDLE_LOCK)
 		zkfs_hold_write(req, ino, data, size, off, fi);
 	else if (kind_of(req, fi) == ZKFS_HANDLE_TEXT)
-		zkfs_reply_now(req, "WRITE", -EPERM);
+		zkfs_reply_now(req, ZKFS_OP_WRITE, -EPERM);
 	else
 		zkfs_file_write(req, ino, data, size, off, fi);
 }
@@ -140,7 +140,7 @@ static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		zkfs_hold_flush(req, ino, fi);
 		break;
 	case ZKFS_HANDLE_TEXT:
-		zkfs_reply_now(req, "FLUSH", 0);
+		zkfs_reply_now(req, ZKFS_OP_FLUSH, 0);
 		break;
 	default:
 		zkfs_file_flush(req, ino, fi);
@@ -152,7 +152,7 @@ static void on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi)
 {
 	if (look_for_loss(req, fi)) {
-		zkfs_reply_now(req, "FSYNC", -EIO);
+		zkfs_reply_now(req, ZKFS_OP_FSYNC, -EIO);
 		return;
 	}
 	switch (kind_of(req, fi)) {
@@ -160,7 +160,7 @@ static void on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		zkfs_hold_flush(req, ino, fi);
 		break;
 	case ZKFS_HANDLE_TEXT:
-		zkfs_reply_now(req, "FSYNC", 0);
+		zkfs_reply_now(req, ZKFS_OP_FSYNC, 0);
 		break;
 	default:
 		zkfs_file_fsync(req, ino, datasync, fi);
@@ -177,11 +177,11 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 	struct zkfs_handle *handle = zkfs_handle_any(fs, fi->fh);
 
 	if (!handle) {
-		zkfs_reply_now(req, "RELEASE", 0);
+		zkfs_reply_now(req, ZKFS_OP_RELEASE, 0);
 		return;
 	}
 	(void)look_for_loss(req, fi);
-	zkfs_reply_now(req, "RELEASE", 0);
+	zkfs_reply_now(req, ZKFS_OP_RELEASE, 0);
 	zkfs_flock_released(fs, fi->fh, fi->lock_owner);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:

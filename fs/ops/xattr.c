@@ -80,11 +80,11 @@ void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		return;
 	}
 	if (!zkfs_xattrs_known(name)) {
-		zkfs_reply_now(req, "GETXATTR",
+		zkfs_reply_now(req, ZKFS_OP_GETXATTR,
 			       is_foreign(name) ? -EOPNOTSUPP : -ENODATA);
 		return;
 	}
-	xattr = zkfs_op_new(req, "GETXATTR", ino, sizeof(*xattr));
+	xattr = zkfs_op_new(req, ZKFS_OP_GETXATTR, ino, sizeof(*xattr));
 	if (!xattr)
 		return;
 	xattr->op.fini = xattr_fini;
@@ -107,7 +107,8 @@ void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 void zkfs_xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	struct zkfs_op *op = zkfs_op_new(req, "LISTXATTR", ino, sizeof(*op));
+	struct zkfs_op *op =
+		zkfs_op_new(req, ZKFS_OP_LISTXATTR, ino, sizeof(*op));
 	const char *list;
 	size_t len;
 
@@ -122,12 +123,12 @@ void zkfs_xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 void zkfs_xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
 		    const char *value, size_t size, int flags)
 {
-	zkfs_reply_now(req, "SETXATTR", -EOPNOTSUPP);
+	zkfs_reply_now(req, ZKFS_OP_SETXATTR, -EOPNOTSUPP);
 }
 
 void zkfs_xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	zkfs_reply_now(req, "REMOVEXATTR",
+	zkfs_reply_now(req, ZKFS_OP_REMOVEXATTR,
 		       zkfs_xattrs_known(name) || zkfs_lockattr_known(name)
 			       ? -EOPNOTSUPP
 			       : -ENODATA);
