@@ -84,6 +84,10 @@ row() {
 	row open
 }
 
+@test "interop: mkdir, and Curator, kazoo, Go, another mount" {
+	row mkdir
+}
+
 @test "interop: flock, and Curator, kazoo, Go, another mount" {
 	row flock
 }
@@ -110,7 +114,7 @@ row() {
 	mkdir "$A/50%"
 	echo data >"$A/50%/file"
 	interop --path /locks/%2F50%25%2Ffile \
-		row "flock of a file" "$A/50%" "$B/50%"
+		row "flock of a file" "$A/50%/file" "$B/50%/file"
 }
 
 @test "interop: all ways at once, and Curator, kazoo, Go" {

@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import threading
+import time
 import uuid
 
 from kazoo.client import KazooClient
@@ -23,11 +24,22 @@ class NotGranted(Exception):
     """A client that gave up waiting."""
 
 
+class Contender:
+    shared = False
+
+    def waits(self, more):
+        """Whether lock() is under way by now, and somebody has the lock; more:
+        whether the queue has grown since."""
+        return more
+
+    def close(self):
+        pass
+
+
 # -- ours --------------------------------------------------------------------
 
-class Open:
+class Open(Contender):
     """An entry of the lock, opened for writing."""
-    shared = False
 
     def __init__(self, lock, name):
         self.path = os.path.join(lock, name)
@@ -49,18 +61,43 @@ class Open:
     def unlock(self):
         os.close(self.fd)
 
-    def close(self):
-        pass
+
+class Mkdir(Contender):
+    """A directory made in the lock: it can be tried, and tried again."""
+
+    def __init__(self, lock, name):
+        self.path = os.path.join(lock, name)
+        self.refused = False
+
+    def waits(self, more):
+        return self.refused
+
+    def try_lock(self):
+        try:
+            os.mkdir(self.path)
+            return True
+        except FileExistsError:
+            self.refused = True
+            return False
+
+    def lock(self):
+        self.refused = False
+        deadline = time.monotonic() + LIMIT
+        while not self.try_lock():
+            if time.monotonic() > deadline:
+                raise NotGranted("mkdir")
+            time.sleep(0.005)
+
+    def unlock(self):
+        os.rmdir(self.path)
 
 
-class Flock:
+class Flock(Contender):
     """flock(2) on the lock's file .lock."""
-    file = ".lock"
     flags = os.O_RDONLY
-    shared = False
 
     def __init__(self, lock, _name):
-        self.fd = os.open(os.path.join(lock, self.file), self.flags)
+        self.fd = os.open(os.path.join(lock, ".lock"), self.flags)
 
     def flock(self, flags):
         mode = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
@@ -115,8 +152,10 @@ class SharedFlock(Flock):
 
 
 class FileFlock(Flock):
-    """flock(2) on a file of the tree; `lock` is the directory it is in."""
-    file = "file"
+    """flock(2) on a file of the tree, which is `lock`."""
+
+    def __init__(self, lock, _name):
+        self.fd = os.open(lock, self.flags)
 
 
 class SharedFileFlock(FileFlock):
@@ -124,10 +163,9 @@ class SharedFileFlock(FileFlock):
     shared = True
 
 
-class Fcntl:
+class Fcntl(Contender):
     """fcntl(2) on .lock, with locks of the open file description: those of
     the process would be one for all threads."""
-    shared = False
 
     def __init__(self, lock, _name):
         self.fd = os.open(os.path.join(lock, ".lock"), os.O_RDWR)
@@ -156,10 +194,9 @@ class Fcntl:
 
 # -- Curator -----------------------------------------------------------------
 
-class Curator:
+class Curator(Contender):
     """One contender of CuratorServer.java."""
     kind = "mutex"
-    shared = False
     port = None  # of the server, for all
 
     def __init__(self, hosts, path):
@@ -205,7 +242,7 @@ class CuratorWrite(Curator):
 
 # -- kazoo -------------------------------------------------------------------
 
-class Session:
+class Session(Contender):
     """Something with a kazoo client of its own."""
 
     def __init__(self, hosts, path):
@@ -221,7 +258,6 @@ class Session:
 class Kazoo(Session):
     """kazoo's stock Lock."""
     recipe = "Lock"
-    shared = False
 
     def __init__(self, hosts, path):
         super().__init__(hosts, path)
@@ -254,7 +290,6 @@ class KazooRead(Kazoo):
 class Go(Session):
     """An emulation of go-zookeeper/zk, Lock in lock.go, from 1.0.3 on: its
     name, how it reads other names, and that it fails at one it cannot read."""
-    shared = False
 
     def __init__(self, hosts, path):
         super().__init__(hosts, path)

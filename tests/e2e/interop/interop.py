@@ -53,14 +53,15 @@ FAMILIES = sorted({client.family for client in CLIENTS.values()})
 
 WAYS = {
     "open": [clients.Open],
+    "mkdir": [clients.Mkdir],
     "flock": [clients.Flock],
     "flock -s": [clients.SharedFlock],
     "flock of a file": [clients.FileFlock],
     "fcntl": [clients.Fcntl],
     "flock, poll": [clients.PolledFlock],
     "flock -s, poll": [clients.SharedPolledFlock],
-    "all of them": [clients.Open, clients.Flock, clients.SharedFlock,
-                    clients.PolledFlock, clients.Fcntl],
+    "all of them": [clients.Open, clients.Mkdir, clients.Flock,
+                    clients.SharedFlock, clients.PolledFlock, clients.Fcntl],
 }
 
 
@@ -118,7 +119,8 @@ class Meeting:
 
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()
-        until(lambda: self.observer.queued() > before or failures)
+        until(lambda: failures or
+              waiter.waits(self.observer.queued() > before))
         early = granted.is_set()
         holder.unlock()
         thread.join(clients.LIMIT)
@@ -170,8 +172,13 @@ class Crowd:
         self.sections = sections
         self.members = []
         self.failures = []
+        self.pause = 0.01
 
     def add(self, contender, names):
+        if isinstance(contender, clients.Mkdir):
+            # It gets nothing while there is a queue: so that there is none,
+            # now and then.
+            self.pause = 0.2
         self.members.append(Member(contender,
                                    [self.sections[name] for name in names]))
 
@@ -193,8 +200,7 @@ class Crowd:
             while goes_on(member):
                 self.pass_through(member, who)
                 member.rounds += 1
-                # For those that only try: else there is always a queue.
-                time.sleep(random.uniform(0, 0.01))
+                time.sleep(random.uniform(0, self.pause))
         except Exception as error:  # to run()
             self.failures.append("%s: %r" % (who, error))
 
@@ -344,7 +350,7 @@ class Interop:
 
     def mounts(self):
         crowd = self.crowd(["ours"])
-        for way in (clients.Open, clients.Flock, clients.SharedFlock):
+        for way in (clients.Open, clients.Mkdir, clients.SharedFlock):
             for number, _ in enumerate(self.options.locks):
                 crowd.add(self.ours(way, number), ["ours"])
         self.finish(crowd)
