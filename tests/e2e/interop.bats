@@ -158,3 +158,8 @@ row() {
 	interop oldgo "$A/locks/x"
 	interop --locknames curator oldgo "$B/locks/x"
 }
+
+@test "interop: the entries of others tell who has it, and can be removed" {
+	zk_mount A
+	interop entries "$A/locks/x"
+}

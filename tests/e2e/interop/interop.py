@@ -4,6 +4,7 @@
     interop.py row WAY LOCK...    WAY of taking our locks against each client
     interop.py mounts LOCK...     all our ways, through mounts that differ
     interop.py oldgo LOCK...      the Go clients that cannot read kazoo's names
+    interop.py entries LOCK...    what a listing tells of theirs; removing it
     interop.py control LOCK...    locks that do not exclude: it must be noticed
     interop.py detector           the detector alone
     interop.py table              the rows so far, for people
@@ -372,6 +373,33 @@ class Interop:
         else:
             result = Meeting(self.observer).result(ours, go)
             self.check(result == EXCLUDED, "an old Go client:", result)
+
+    # Their entries in our listing.
+
+    def entries(self):
+        """One an entry, which tells who has it, and whose rm breaks it."""
+        lock = self.options.locks[0]
+        ours = self.ours(clients.Open, 0)
+        for name, client in CLIENTS.items():
+            holder = self.theirs(client)
+            holder.lock()
+            entries = os.listdir(lock)
+            self.check(len(entries) == 1, name, "is listed as", str(entries))
+            self.check_entry(os.path.join(lock, entries[0]), name, client)
+            self.check(not ours.try_lock(), name, "is not waited for")
+            os.unlink(os.path.join(lock, entries[0]))
+            ours.lock()
+            ours.unlock()
+            until(lambda: not self.observer.queued())
+
+    def check_entry(self, path, name, client):
+        with open(path, encoding="utf-8") as file:
+            words = file.read().split()
+        node = "%s/%s" % (self.options.path, os.path.basename(path))
+        czxid = self.observer.client.exists(node).czxid
+        wanted = ["token=0x%016x" % czxid, "mode=" + (
+            "shared" if client.make.shared else "exclusive"), "state=held"]
+        self.check(words[:3] == wanted, name, "reads", str(words))
 
     # Whether it would be noticed.
 
