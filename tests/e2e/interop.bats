@@ -52,9 +52,29 @@ teardown_file() {
 }
 
 setup() {
+	OWN=$BATS_TEST_TMPDIR/own
 	e2e_setup
 	limit 180
 	zk create /locks/x
+}
+
+teardown() {
+	local rc=0
+
+	e2e_teardown || rc=1
+	if [ -e "$OWN/zkfs/pid" ]; then
+		own_server stop || rc=1
+	fi
+	return "$rc"
+}
+
+# A server that looks for empty containers all the time, and not each minute.
+own_server() {
+	XDG_STATE_HOME=$OWN ZKFS_LOCAL_TICK=200 \
+		ZKFS_LOCAL_JAVA_OPTIONS="-Dzookeeper.forceSync=no
+			-Dznode.container.checkIntervalMs=20" \
+		timeout 60 "$E2E_TOP/packaging/zkfs-local" "$@" \
+		</dev/null >/dev/null 3>&- 4>&-
 }
 
 interop() {
@@ -162,4 +182,18 @@ row() {
 @test "interop: the entries of others tell who has it, and can be removed" {
 	zk_mount A
 	interop entries "$A/locks/x"
+}
+
+@test "interop: a lock that Curator made and the server removes when empty" {
+	local port
+
+	own_server start -n
+	port=$(<"$OWN/zkfs/port")
+	SOURCE=127.0.0.1:$port/own
+	zk_at "127.0.0.1:$port" root create /own
+	zk_mount A
+	zk_mount B
+	touch "$A"/file{0..7}
+	interop containers "$A" "$B"
+	zk_at "127.0.0.1:$port" root close
 }

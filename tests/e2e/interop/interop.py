@@ -5,6 +5,7 @@
     interop.py mounts LOCK...     all our ways, through mounts that differ
     interop.py oldgo LOCK...      the Go clients that cannot read kazoo's names
     interop.py entries LOCK...    what a listing tells of theirs; removing it
+    interop.py containers DIR...  locks that the server removes when it can
     interop.py control LOCK...    locks that do not exclude: it must be noticed
     interop.py detector           the detector alone
     interop.py table              the rows so far, for people
@@ -400,6 +401,34 @@ class Interop:
         wanted = ["token=0x%016x" % czxid, "mode=" + (
             "shared" if client.make.shared else "exclusive"), "state=held"]
         self.check(words[:3] == wanted, name, "reads", str(words))
+
+    # Curator makes the directory of a lock as a container, which the server
+    # removes when it is empty; whoever comes next makes it anew.
+
+    def containers(self):
+        """LOCKS are directories with files; the lock is what flock makes of
+        the file's name."""
+        for name in sorted(os.listdir(self.options.locks[0])):
+            self.container(name, "/locks/%2F" + name)
+
+    def container(self, name, path):
+        theirs = [self.theirs(CLIENTS["Curator mutex"], path)
+                  for _ in range(2)]
+        for contender in theirs:
+            contender.lock()
+            contender.unlock()
+        until(lambda: not self.observer.client.exists(path))
+        section = Section(os.path.join(self.options.work, name))
+        crowd = Crowd({name: section})
+        crowd.pause = 0.1
+        for contender in theirs:
+            crowd.add(contender, [name])
+        for directory in self.options.locks:
+            self.contenders.append(clients.FileFlock(
+                os.path.join(directory, name), name))
+            crowd.add(self.contenders[-1], [name])
+        crowd.run(lambda member: member.rounds < 6)
+        self.bad += crowd.problems()
 
     # Whether it would be noticed.
 
