@@ -40,4 +40,9 @@ static inline size_t zkfs_min_size(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+static inline size_t zkfs_max_size(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 #endif

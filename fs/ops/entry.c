@@ -12,6 +12,7 @@
 #include "fs/base/util.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/queuefile.h"
 #include "include/zkfs/path.h"
 
 /* How much of what a contender's owner wrote is shown. */
@@ -74,6 +75,8 @@ void zkfs_entry_stat(const struct zkfs_fs *fs, const struct zkfs_node *node,
 
 	zkfs_attr_fill(&fs->config.style, path ? path : "", ZKFS_TYPE_FILE,
 		       &stat, ret_st);
+	if (zkfs_queuefile_is(node->name))
+		ret_st->st_mode &= ~(mode_t)0222;
 }
 
 /* One line: what a contender's owner wrote may be anything. */
@@ -212,34 +215,41 @@ void zkfs_entry_look(struct zkfs_entry_look *look,
 
 /* Opening to read */
 
-static void text_open(struct zkfs_entry_look *look, const char *data,
-		      size_t len)
+void zkfs_entry_open_text(struct zkfs_op *op, struct fuse_file_info *fi,
+			  const char *data, size_t len)
 {
-	struct text_op *opening = zkfs_container_of(look, struct text_op, look);
-	struct zkfs_fs *fs = look->op.fs;
+	struct zkfs_fs *fs = op->fs;
 	struct text *text = malloc(sizeof(*text) + len);
 	int error = -ENOMEM;
 
 	if (text) {
 		*text = (struct text){
 			.len = len,
-			.handle.nonblock = opening->fi.flags & O_NONBLOCK,
+			.handle.nonblock = fi->flags & O_NONBLOCK,
 		};
 		memcpy(text->data, data, len);
 		error = zkfs_handle_add(fs, &text->handle, ZKFS_HANDLE_TEXT,
-					look->op.node);
+					op->node);
 	}
 	if (error) {
 		free(text);
-		zkfs_reply_error(opening, error);
+		zkfs_reply_error(op, error);
 		return;
 	}
-	opening->fi.fh = text->handle.fh;
-	opening->fi.direct_io = 1;
-	if (!zkfs_reply_open(opening, &opening->fi)) {
+	fi->fh = text->handle.fh;
+	fi->direct_io = 1;
+	if (!zkfs_reply_open(op, fi)) {
 		zkfs_handle_remove(fs, &text->handle);
 		free(text);
 	}
+}
+
+static void text_open(struct zkfs_entry_look *look, const char *data,
+		      size_t len)
+{
+	struct text_op *opening = zkfs_container_of(look, struct text_op, look);
+
+	zkfs_entry_open_text(&look->op, &opening->fi, data, len);
 }
 
 void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -300,9 +310,7 @@ static int compare_labels(const void *a, const void *b)
 	return left->index < right->index ? -1 : 1;
 }
 
-/* A contender is shown by its label if it is the first of that label, else by
- * its znode's name, so that every entry can be told apart and removed. */
-static int choose_names(const struct zkfs_queue *queue, const char **chosen)
+int zkfs_entry_choose(const struct zkfs_queue *queue, const char **chosen)
 {
 	zkfs_autofree struct label_at *labels =
 		calloc(queue->n_entries + 1, sizeof(*labels));
@@ -345,7 +353,7 @@ static int fill_display(const struct zkfs_queue *queue,
 	zkfs_autofree const char **chosen =
 		calloc(queue->n_entries + 1, sizeof(*chosen));
 	struct zkfs_name_parts parts;
-	int error = chosen ? choose_names(queue, chosen) : -ENOMEM;
+	int error = chosen ? zkfs_entry_choose(queue, chosen) : -ENOMEM;
 
 	for (size_t i = 0; i < queue->n_entries && !error; i++)
 		if (is_shown(chosen[i]))

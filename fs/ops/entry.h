@@ -20,6 +20,10 @@ const struct zkfs_queue_entry *zkfs_entry_find(const struct zkfs_fs *fs,
 					       const char *name);
 /* Whether a child of the lock is called so. */
 bool zkfs_entry_listed(const struct zkfs_zk_reply *reply, const char *name);
+/* What each contender of the queue is called: by its label if it is the first
+ * of that label, else by its znode's name, so that every entry can be told
+ * apart and removed. `chosen` has room for all; 0 or -ENOMEM. */
+int zkfs_entry_choose(const struct zkfs_queue *queue, const char **chosen);
 /* The names `ls` shows for the children of a lock: one a contender, in the
  * order of the queue, children that are no contenders last. A new array of new
  * strings; 0 or -ENOMEM. */
@@ -46,6 +50,10 @@ void zkfs_entry_look(struct zkfs_entry_look *look,
 		     void (*told)(struct zkfs_entry_look *look,
 				  const char *line, size_t len));
 
+/* Answers an OPEN with a handle that reads as this text; `fi` is a part of the
+ * op's own. */
+void zkfs_entry_open_text(struct zkfs_op *op, struct fuse_file_info *fi,
+			  const char *data, size_t len);
 void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void zkfs_entry_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		     struct fuse_file_info *fi);

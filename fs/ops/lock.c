@@ -14,6 +14,7 @@
 #include "fs/ops/contender.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/lockdir.h"
+#include "fs/ops/queuefile.h"
 #include "include/zkfs/path.h"
 #include "include/zkfs/queue.h"
 
@@ -61,7 +62,7 @@ bool zkfs_lock_is_lock_node(const struct zkfs_fs *fs,
 
 bool zkfs_lock_is_virtual(const char *name)
 {
-	return strcmp(name, ".lock") == 0;
+	return strcmp(name, ".lock") == 0 || zkfs_queuefile_is(name);
 }
 
 /* Contenders of this mount by name */

@@ -7,6 +7,7 @@
  *   hold       opening to join, and the handle of what was joined
  *   entry      opening to read, and what the entries look like
  *   lockdir    mkdir of a name to try, rmdir to release
+ *   queuefile  who holds it and who waits, as a table
  *   contender  one core/lockq with its requests to the server
  *
  * Names in a lock are not znodes: an entry exists while a contender of that
@@ -31,7 +32,7 @@ bool zkfs_lock_is_lock_node(const struct zkfs_fs *fs,
 			    const struct zkfs_node *node);
 
 /* Whether it is a file that each lock has and that is no contender: ".lock", to
- * call flock(2) on. It is not listed. */
+ * call flock(2) on, or ".queue" (ops/queuefile). They are not listed. */
 bool zkfs_lock_is_virtual(const char *name);
 
 /* Whether a user may call a contender so: 0, or the errno. */

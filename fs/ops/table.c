@@ -22,6 +22,7 @@
 #include "fs/ops/meta.h"
 #include "fs/ops/name.h"
 #include "fs/ops/poll.h"
+#include "fs/ops/queuefile.h"
 #include "fs/ops/rename.h"
 #include "fs/ops/reply.h"
 #include "fs/ops/xattr.h"
@@ -45,11 +46,18 @@ static bool is_entry(fuse_req_t req, fuse_ino_t ino)
 	return node && node->type == ZKFS_TYPE_ENTRY;
 }
 
-/* LOCK/.lock may be opened in any way, for flock(2): it never joins. */
-static bool is_virtual(fuse_req_t req, fuse_ino_t ino)
+static bool is_queue_file(fuse_req_t req, fuse_ino_t ino)
 {
-	return zkfs_lock_is_virtual(
+	return zkfs_queuefile_is(
 		zkfs_tree_get(&zkfs_fs_of(req)->tree, ino)->name);
+}
+
+/* LOCK/.lock may be opened in any way, for flock(2): it never joins. */
+static bool is_lock_file(fuse_req_t req, fuse_ino_t ino)
+{
+	const char *name = zkfs_tree_get(&zkfs_fs_of(req)->tree, ino)->name;
+
+	return zkfs_lock_is_virtual(name) && !zkfs_queuefile_is(name);
 }
 
 static bool is_lock(fuse_req_t req, fuse_ino_t ino)
@@ -74,7 +82,9 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	if (!is_entry(req, ino))
 		zkfs_file_open(req, ino, fi);
-	else if ((fi->flags & O_ACCMODE) == O_RDONLY || is_virtual(req, ino))
+	else if (is_queue_file(req, ino))
+		zkfs_queuefile_open(req, ino, fi);
+	else if ((fi->flags & O_ACCMODE) == O_RDONLY || is_lock_file(req, ino))
 		zkfs_entry_open(req, ino, fi);
 	else
 		zkfs_hold_open(req, ino, fi);
@@ -108,7 +118,7 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		zkfs_hold_read(req, ino, size, off, fi);
 		break;
 	case ZKFS_HANDLE_TEXT:
-		if (!is_virtual(req, ino) ||
+		if (!is_lock_file(req, ino) ||
 		    !zkfs_flock_read(req, ino, size, off, fi))
 			zkfs_entry_read(req, ino, size, off, fi);
 		break;

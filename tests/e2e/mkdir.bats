@@ -201,7 +201,8 @@ for name in ("a__READ__", "__WRIT__b", "lock-", "a__rlock__", "a\tb", b"\xff"):
     expect("EINVAL", os.mkdir, os.fsencode(x) + os.fsencode(name))
 for name in ".x", ".data":
     expect("EPERM", os.mkdir, x + name)
-expect("EEXIST", os.mkdir, x + ".lock")
+for name in ".lock", ".queue":
+    expect("EEXIST", os.mkdir, x + name)
 expect("ENAMETOOLONG", os.mkdir, x + "n" * 129)
 expect("ENAMETOOLONG", os.mkdir, x + "n" * 256)
 for name in "n" * 128, "a b", "\u00e4", "-", "x.lock":

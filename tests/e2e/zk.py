@@ -159,6 +159,17 @@ class Commands:
         return name.encode() + b"\n"
 
     @staticmethod
+    def sequentials(session, path, count):
+        """COUNT of them, in batches in flight."""
+        for start in range(0, int(count), BATCH):
+            results = [session.client.create_async(path, ephemeral=True,
+                                                   sequence=True)
+                       for _ in range(min(BATCH, int(count) - start))]
+            for result in results:
+                result.get(timeout=30)
+        return b""
+
+    @staticmethod
     def delete(session, path):
         session.client.delete(path)
         return b""
