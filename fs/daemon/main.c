@@ -38,7 +38,8 @@ struct daemon {
 	struct zkfs_opts opts;
 	struct zkfs_servers servers;
 	char *numeric;
-	char *path; /* of the mount point */
+	char *path;   /* of the mount point */
+	dev_t device; /* what is mounted there */
 	struct zkfs_auth auth;
 	struct zkfs_fs fs;
 	bool has_fs;
@@ -168,7 +169,7 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 	d->has_fs = true;
 	zkfs_tree_saw(d->fs.tree.root, root, zkfs_clock_ms());
 	error = zkfs_mount(&d->opts, d->path, &d->fs, &d->loop.session,
-			   d->words, WORDS);
+			   &d->device, d->words, WORDS);
 	if (error)
 		return error;
 	d->fs.session = d->loop.session;
@@ -229,7 +230,7 @@ static void tear_down(struct daemon *d)
 	 * goes. */
 	if (d->has_fs)
 		zkfs_fs_fini(&d->fs);
-	zkfs_unmount(d->loop.session, d->path);
+	zkfs_unmount(d->loop.session, d->path, d->device);
 	if (d->loop.zk)
 		zkfs_session_close(d->loop.zk, DRAIN_LIMIT_MS);
 	if (d->loop.signal_fd >= 0)

@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +26,8 @@
 #define FUSE_DEVICE "/dev/fuse"
 #define FS_TYPE	    "fuse.zkfs"
 /* id, parent, major:minor, root, mount point: proc(5) */
-#define MOUNTINFO_POINT 5
+#define MOUNTINFO_DEVICE 3
+#define MOUNTINFO_POINT	 5
 
 /* The newest line libfuse had to say: the reason when a call of it fails. */
 static char libfuse_words[256];
@@ -93,8 +96,16 @@ static char *field(char *line, int n)
 	return at;
 }
 
-/* Whether the topmost mount on this path is one of ours. */
-static bool is_zkfs(const char *path)
+static dev_t parse_device(const char *text)
+{
+	char *rest;
+	unsigned long number = strtoul(text, &rest, 10);
+
+	return makedev(number, *rest ? strtoul(rest + 1, NULL, 10) : 0);
+}
+
+/* Whether the topmost mount on this path is a zkfs; and its device. */
+static bool is_zkfs(const char *path, dev_t *ret_device)
 {
 	zkfs_autofree char *line = NULL;
 	size_t size = 0;
@@ -107,13 +118,18 @@ static bool is_zkfs(const char *path)
 		char *type = strstr(line, " - ");
 		bool ours = type && strncmp(type + 3, FS_TYPE " ",
 					    strlen(FS_TYPE) + 1) == 0;
-		char *point = field(line, MOUNTINFO_POINT);
+		char *device = field(line, MOUNTINFO_DEVICE);
+		char *point = device ? field(device + strlen(device) + 1,
+					     MOUNTINFO_POINT - MOUNTINFO_DEVICE)
+				     : NULL;
 
 		if (!point)
 			continue;
 		unescape(point);
-		if (strcmp(point, path) == 0)
-			found = ours;
+		if (strcmp(point, path) != 0)
+			continue;
+		found = ours;
+		*ret_device = parse_device(device);
 	}
 	(void)fclose(file);
 	return found;
@@ -178,11 +194,12 @@ int zkfs_mount_check(const char *mountpoint, char **ret_path, char *words,
 {
 	zkfs_autofree char *path = absolute(mountpoint);
 	struct stat st;
+	dev_t device;
 	int error;
 
 	if (!path)
 		return refuse(words, words_len, mountpoint, -errno, NULL);
-	if (is_zkfs(path)) {
+	if (is_zkfs(path, &device)) {
 		error = check_alive(path, words, words_len);
 		if (error)
 			return error;
@@ -268,7 +285,7 @@ static void warn_of_time_limits(void)
 
 int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 	       struct zkfs_fs *fs, struct fuse_session **ret_session,
-	       char *words, size_t words_len)
+	       dev_t *ret_device, char *words, size_t words_len)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *session = NULL;
@@ -287,6 +304,8 @@ int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 
 		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 		*ret_session = session;
+		if (!is_zkfs(path, ret_device))
+			*ret_device = 0;
 		warn_of_time_limits();
 		return 0;
 	}
@@ -297,16 +316,50 @@ int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 	return -EIO;
 }
 
-void zkfs_unmount(struct fuse_session *session, const char *path)
+/* Whether what is mounted on the path is this session's. Somebody may have
+ * taken it away, and mounted another, whose daemon is not to be asked: it may
+ * hang. The device's number is ours while the connection lives. When that is
+ * severed, by an abort or by `umount -f` of a mount in use, the mount is left,
+ * dead; or all is gone, and the number is a living one's by now. */
+static bool is_still_mounted(struct fuse_session *session, const char *path,
+			     dev_t device)
 {
+	struct pollfd fd = {.fd = fuse_session_fd(session)};
 	struct stat st;
+	dev_t found;
+
+	if (!is_zkfs(path, &found) || found != device)
+		return false;
+	if (poll(&fd, 1, 0) == 0 || !(fd.revents & POLLERR))
+		return true;
+	return stat(path, &st) < 0 && errno == ENOTCONN;
+}
+
+/* libfuse would unmount whoever is on the path by now, unless its device polls
+ * as one whose mount is gone: so does a pipe that nobody reads. The connection
+ * ends with the device that it takes the place of. */
+static void end_session(struct fuse_session *session)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) == 0) {
+		(void)close(ends[0]);
+		(void)dup3(ends[1], fuse_session_fd(session), O_CLOEXEC);
+		(void)close(ends[1]);
+		fuse_session_unmount(session);
+	}
+	fuse_session_destroy(session);
+}
+
+void zkfs_unmount(struct fuse_session *session, const char *path, dev_t device)
+{
+	bool mounted;
 
 	if (!session)
 		return;
-	fuse_session_unmount(session);
-	fuse_session_destroy(session);
-	/* `umount -f` of a mount in use aborts the connection and leaves the
-	 * mount, which libfuse then takes for unmounted. */
-	if (is_zkfs(path) && stat(path, &st) < 0 && errno == ENOTCONN)
+	/* Without /proc it is not known. */
+	mounted = device == 0 || is_still_mounted(session, path, device);
+	end_session(session);
+	if (mounted)
 		(void)detach(path);
 }

@@ -6,6 +6,7 @@
 #define ZKFS_DAEMON_MOUNT_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 struct fuse_session;
 struct zkfs_fs;
@@ -16,11 +17,13 @@ struct zkfs_opts;
  * absolute path, the caller's to free. 0, or a negative errno with words. */
 int zkfs_mount_check(const char *mountpoint, char **ret_path, char *words,
 		     size_t words_len);
-/* Mounts; the device is in non-blocking mode then. As above. */
+/* Mounts; /dev/fuse is in non-blocking mode then. *ret_device is the mount's
+ * st_dev. As above. */
 int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 	       struct zkfs_fs *fs, struct fuse_session **ret_session,
-	       char *words, size_t words_len);
-/* Unmounts `path` (if it is still mounted) and frees. NULL is fine. */
-void zkfs_unmount(struct fuse_session *session, const char *path);
+	       dev_t *ret_device, char *words, size_t words_len);
+/* Unmounts `path`, unless that has been done, and frees. Another's mount that
+ * is there by now is left alone. NULL is fine. */
+void zkfs_unmount(struct fuse_session *session, const char *path, dev_t device);
 
 #endif

@@ -1008,3 +1008,38 @@ is an error"
 	[ "$(stat -f -c %a "$A")" -gt 0 ]
 	is "$(df --output=target "$A" | tail -n 1)" "$A"
 }
+
+@test "daemon: one whose mount was taken away leaves its successor alone" {
+	local old
+
+	zk create /f x
+	zk_mount A
+	exec 9<"$A/f"
+	old=${MOUNT_PID[A]}
+	fusermount3 -u -z "$A"
+	zk_mount A 9<&-
+	kill -TERM "$old"
+	process_ends "$old"
+	wait "$old"
+	is_mounted "$A"
+	is "$(timeout 10 cat "$A/f")" x
+	exec 9<&-
+}
+
+@test "daemon: one whose mount was taken away ends though its successor hangs" {
+	local old status=0
+
+	zk create /f x
+	zk_mount A
+	exec 9<"$A/f"
+	old=${MOUNT_PID[A]}
+	fusermount3 -u -z "$A"
+	zk_mount A 9<&-
+	kill -STOP "${MOUNT_PID[A]}"
+	exec 9<&-
+	process_ends "$old" || status=$?
+	kill -CONT "${MOUNT_PID[A]}"
+	is "$status" 0 "whether it ended"
+	wait "$old"
+	is "$(timeout 10 cat "$A/f")" x
+}
