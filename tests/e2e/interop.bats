@@ -13,6 +13,7 @@
 # ZKFS_INTEROP_ROUNDS=N: each of the crowd takes so many locks.
 
 load lib
+load ensemble
 
 curator_class_path() {
 	local jar path=
@@ -139,6 +140,22 @@ row() {
 
 @test "interop: all ways at once, and Curator, kazoo, Go" {
 	row "all of them"
+}
+
+@test "interop: all ways at once, and everybody at another server" {
+	local first second third
+
+	start_ensemble "$BATS_TEST_TMPDIR"
+	read -r first second third <<<"${ENSEMBLE[*]}"
+	zk_at "127.0.0.1:$first" root create /own/locks/x
+	zk_mount A "" "127.0.0.1:$first/own"
+	zk_mount B "" "127.0.0.1:$second/own"
+	SOURCE=127.0.0.1:$third,127.0.0.1:$second/own
+	interop --note "three servers" row "all of them" \
+		"$A/locks/x" "$B/locks/x"
+	zk_umount A
+	zk_umount B
+	zk_at "127.0.0.1:$first" root close
 }
 
 @test "interop: locknames=curator is seen by Curator's mutex and Go" {

@@ -355,7 +355,8 @@ class Interop:
 
     def title(self):
         names = self.options.locknames
-        return self.options.way + ("" if names == "all" else ", " + names)
+        return ", ".join([self.options.way, *self.options.note] +
+                         [names] * (names != "all"))
 
     # Mounts with different names for their locks.
 
@@ -499,6 +500,8 @@ def main():
     parser.add_argument("--table", help="where a row goes")
     parser.add_argument("--rounds", type=int, help="of each contender")
     parser.add_argument("--locknames", default="all", help="of all mounts")
+    parser.add_argument("--note", action="append", default=[],
+                        help="to be said of the row")
     parser.add_argument("command")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
