@@ -2,54 +2,7 @@
 # Running it: the command, its errors, its end, and servers that are away.
 
 load lib
-
-teardown() {
-	local rc=0
-
-	# A server that is stopped keeps everybody waiting.
-	[ -z "${OWN_PID:-}" ] || kill -CONT "$OWN_PID" 2>/dev/null || :
-	e2e_teardown || rc=1
-	[ -z "${OWN_PID:-}" ] || own_server_kill || rc=1
-	return "$rc"
-}
-
-# -- a server of the test's own ----------------------------------------------
-
-# own_server: one that may be killed and stopped; the test's tree is on it.
-own_server() {
-	own_server_start
-	SOURCE=127.0.0.1:$OWN_PORT$TREE
-	zk_at "127.0.0.1:$OWN_PORT" root create "$TREE"
-	zk_at "127.0.0.1:$OWN_PORT" root close
-}
-
-# The second time: on the same port, with the same data. It must not inherit
-# a lock that the test holds.
-own_server_start() {
-	local state=$BATS_TEST_TMPDIR/own
-
-	XDG_STATE_HOME=$state ZKFS_LOCAL_TICK=200 \
-		ZKFS_LOCAL_JAVA_OPTIONS=-Dzookeeper.forceSync=no \
-		timeout 60 "$E2E_TOP/packaging/zkfs-local" start -n \
-		>/dev/null 3>&- 4>&- 8>&-
-	OWN_PORT=$(<"$state/zkfs/port")
-	OWN_PID=$(<"$state/zkfs/pid")
-}
-
-own_server_kill() {
-	kill -KILL "$OWN_PID" 2>/dev/null || :
-	process_ends "$OWN_PID"
-}
-
-# Whether a process waits for the answer to a request of its own.
-waits_in_fuse() {
-	[ "$(cat "/proc/$1/wchan" 2>/dev/null)" = request_wait_answer ]
-}
-
-# at_once COMMAND...: it must succeed within a second.
-at_once() {
-	timeout 1 "$@" >/dev/null || fail "not at once: $*"
-}
+load own_server
 
 # ends_in_failure PID: of a child of the test.
 ends_in_failure() {
@@ -57,11 +10,6 @@ ends_in_failure() {
 
 	wait "$1" || status=$?
 	[ "$status" != 0 ] || fail "process $1 ended with 0"
-}
-
-# since MILLISECONDS
-since() {
-	echo $(($(now) - $1))
 }
 
 # -- starting ----------------------------------------------------------------
