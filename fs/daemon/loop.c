@@ -14,6 +14,7 @@
 
 #include "fs/base/clock.h"
 #include "fs/base/log.h"
+#include "fs/daemon/watchdog.h"
 #include "fs/ops/fs.h"
 #include "fs/zk/session.h"
 
@@ -24,6 +25,7 @@ enum {
 	FD_FUSE,
 	FD_SIGNAL,
 	FD_ZK,
+	FD_WATCHDOG,
 	N_FDS
 };
 
@@ -74,6 +76,7 @@ int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
 	struct pollfd fds[N_FDS] = {
 		[FD_FUSE] = {.fd = -1, .events = POLLIN},
 		[FD_SIGNAL] = {.fd = loop->signal_fd, .events = POLLIN},
+		[FD_WATCHDOG] = {.fd = loop->watchdog->fd, .events = POLLIN},
 	};
 	int64_t due;
 	int error = 0;
@@ -93,6 +96,8 @@ int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
 	}
 	if (fds[FD_SIGNAL].revents)
 		take_signal(loop);
+	if (fds[FD_WATCHDOG].revents)
+		zkfs_watchdog_died(loop->watchdog);
 	/* In this order, so that what the requests ask of the server is sent
 	 * in the same turn. */
 	if (fds[FD_FUSE].revents)

@@ -11,15 +11,17 @@
 #include <stdint.h>
 
 struct zkfs_fs;
+struct zkfs_watchdog;
 struct zkfs_zk;
 
 struct zkfs_loop {
 	struct zkfs_zk *zk;
 	struct zkfs_fs *fs;	      /* NULL until there is a mount */
 	struct fuse_session *session; /* likewise */
-	int signal_fd;		      /* -1: none */
-	bool stop;		      /* a signal asked for the end */
-	struct fuse_buf buf;	      /* the newest request; reused */
+	struct zkfs_watchdog *watchdog;
+	int signal_fd;	     /* -1: none */
+	bool stop;	     /* a signal asked for the end */
+	struct fuse_buf buf; /* the newest request; reused */
 	/* Called once, when the mount answers requests. */
 	void (*ready)(void *arg);
 	void *ready_arg;

@@ -1,11 +1,11 @@
 /*
  * main: from the command line to a mount that answers, and back.
  *
- * Everything happens in one process. Unless -f, it is the child of the one
- * that was started: that one waits until the mount answers, or prints nothing
- * more and exits with the child's status, whose error line has been seen by
- * then. Nothing is connected or started before the fork, so nothing is lost by
- * it.
+ * Everything happens in one process, but for a small one that watches over it
+ * (watchdog.h). Unless -f, it is the child of the one that was started: that
+ * one waits until the mount answers, or prints nothing more and exits with the
+ * child's status, whose error line has been seen by then. Nothing is connected
+ * or started before the fork, so nothing is lost by it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,16 +14,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fs/base/clock.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/daemon/fusectl.h"
 #include "fs/daemon/loop.h"
 #include "fs/daemon/mount.h"
 #include "fs/daemon/opts.h"
+#include "fs/daemon/watchdog.h"
 #include "fs/ops/fs.h"
 #include "fs/zk/auth.h"
 #include "fs/zk/servers.h"
@@ -44,6 +48,9 @@ struct daemon {
 	struct zkfs_fs fs;
 	bool has_fs;
 	struct zkfs_loop loop;
+	struct zkfs_watchdog watchdog;
+	char **argv;
+	int abort_fd; /* ends the connection to the kernel; -1: none */
 	int ready_fd; /* the waiting parent; -1: none */
 	char words[WORDS];
 };
@@ -143,6 +150,24 @@ static int connect_servers(struct daemon *d)
 	return error;
 }
 
+/* Now that there is a connection to watch over, and as yet no other thread. */
+static void start_watchdog(struct daemon *d)
+{
+	int error = 0;
+
+	d->abort_fd = zkfs_fusectl_open(minor(d->device));
+	if (d->abort_fd < 0)
+		error = d->abort_fd;
+	else
+		error = zkfs_watchdog_start(&d->watchdog, d->abort_fd, d->argv,
+					    d->path);
+	if (error)
+		zkfs_warning("no watchdog: %s; ignoring, but if this daemon "
+			     "is killed, it may need 'umount -f' to free who "
+			     "uses the mount",
+			     strerror(-error));
+}
+
 static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 {
 	struct zkfs_fs_config config = {
@@ -174,6 +199,7 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 		return error;
 	d->fs.session = d->loop.session;
 	d->loop.fs = &d->fs;
+	start_watchdog(d);
 	return 0;
 }
 
@@ -212,6 +238,9 @@ static int catch_signals(struct daemon *d)
 	sigset_t set;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* Whoever started us may have ignored it: then no child could be
+	 * waited for (wait(2), NOTES). */
+	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
@@ -231,6 +260,9 @@ static void tear_down(struct daemon *d)
 	if (d->has_fs)
 		zkfs_fs_fini(&d->fs);
 	zkfs_unmount(d->loop.session, d->path, d->device);
+	zkfs_watchdog_stop(&d->watchdog);
+	if (d->abort_fd >= 0)
+		(void)close(d->abort_fd);
 	if (d->loop.zk)
 		zkfs_session_close(d->loop.zk, DRAIN_LIMIT_MS);
 	if (d->loop.signal_fd >= 0)
@@ -247,6 +279,11 @@ static int serve(struct daemon *d)
 	struct zkfs_stat root;
 	int error = catch_signals(d);
 
+	/* A crash is to free who waits for us at once, not when a core has been
+	 * written, for which a thread that is stuck in the kernel is waited. It
+	 * would hold credentials besides. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	d->loop.watchdog = &d->watchdog;
 	if (!error)
 		error = prepare(d);
 	if (!error)
@@ -330,7 +367,11 @@ static void fill_standard(void)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {.ready_fd = -1, .loop = {.signal_fd = -1}};
+	struct daemon d = {.argv = argv,
+			   .ready_fd = -1,
+			   .abort_fd = -1,
+			   .watchdog = ZKFS_NO_WATCHDOG,
+			   .loop = {.signal_fd = -1}};
 	int error, status = EXIT_SUCCESS;
 
 	fill_standard();

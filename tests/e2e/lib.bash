@@ -322,6 +322,21 @@ daemons_below() {
 	done 2>/dev/null
 }
 
+# The watchdogs of the mounts below a directory; what has ended has no title.
+watchdogs_below() {
+	local pid
+
+	for pid in $(pgrep -x zkfs-watchdog); do
+		if tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qF "$1"; then
+			echo "$pid"
+		fi
+	done 2>/dev/null
+}
+
+no_watchdogs() {
+	[ -z "$(watchdogs_below "$BATS_TEST_TMPDIR")" ]
+}
+
 stop_daemons_below() {
 	local pid rc=0
 
@@ -374,12 +389,16 @@ e2e_teardown() {
 	fi
 	# Background jobs of the test first: they may keep a mount busy.
 	for pid in $(descendants "$shell") $(strays); do
-		[[ " ${MOUNT_PID[*]} " == *" $pid "* ]] || kill -KILL "$pid" || :
+		[[ " ${MOUNT_PID[*]} " == *" $pid "* ]] ||
+			[ "$(cat "/proc/$pid/comm")" = zkfs-watchdog ] ||
+			kill -KILL "$pid" || :
 	done 2>/dev/null
 	for name in "${!MOUNT_PID[@]}"; do
 		stop_mount "$name" || rc=1
 	done
 	stop_daemons_below "$BATS_TEST_TMPDIR" || rc=1
+	# That of a daemon that was killed ends behind it.
+	within 5 no_watchdogs || rc=1
 	if [ -n "$(connections_below "$BATS_TEST_TMPDIR/")" ]; then
 		echo "mounts are left: $(connections_below \
 			"$BATS_TEST_TMPDIR/")"
