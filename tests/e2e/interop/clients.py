@@ -255,13 +255,16 @@ class Session(Contender):
         self.client.close()
 
 
+IDENTIFIER = "a host\nand more"  # what a kazoo lock says of its owner
+
+
 class Kazoo(Session):
     """kazoo's stock Lock."""
     recipe = "Lock"
 
     def __init__(self, hosts, path):
         super().__init__(hosts, path)
-        self.held = getattr(self.client, self.recipe)(path, "interop")
+        self.held = getattr(self.client, self.recipe)(path, IDENTIFIER)
 
     def try_lock(self):
         return self.held.acquire(blocking=False)

@@ -4,7 +4,7 @@
     interop.py row WAY LOCK...    WAY of taking our locks against each client
     interop.py mounts LOCK...     all our ways, through mounts that differ
     interop.py oldgo LOCK...      the Go clients that cannot read kazoo's names
-    interop.py entries LOCK...    what a listing tells of theirs; removing it
+    interop.py entries LOCK...    what ls, cat and .queue tell of theirs, and rm
     interop.py containers DIR...  locks that the server removes when it can
     interop.py control LOCK...    locks that do not exclude: it must be noticed
     interop.py detector           the detector alone
@@ -396,21 +396,27 @@ class Interop:
             holder.lock()
             entries = os.listdir(lock)
             self.check(len(entries) == 1, name, "is listed as", str(entries))
-            self.check_entry(os.path.join(lock, entries[0]), name, client)
+            self.check_entry(lock, entries[0], name, client)
             self.check(not ours.try_lock(), name, "is not waited for")
             os.unlink(os.path.join(lock, entries[0]))
             ours.lock()
             ours.unlock()
             until(lambda: not self.observer.queued())
 
-    def check_entry(self, path, name, client):
-        with open(path, encoding="utf-8") as file:
-            words = file.read().split()
-        node = "%s/%s" % (self.options.path, os.path.basename(path))
-        czxid = self.observer.client.exists(node).czxid
-        wanted = ["token=0x%016x" % czxid, "mode=" + (
-            "shared" if client.make.shared else "exclusive"), "state=held"]
-        self.check(words[:3] == wanted, name, "reads", str(words))
+    def check_entry(self, lock, entry, name, client):
+        node = "%s/%s" % (self.options.path, entry)
+        token = "0x%016x" % self.observer.client.exists(node).czxid
+        mode = "shared" if client.make.shared else "exclusive"
+        with open(os.path.join(lock, entry), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        self.check(len(lines) == 1 and lines[0].split()[:3] == [
+            "token=" + token, "mode=" + mode, "state=held"],
+            name, "reads", str(lines))
+        with open(os.path.join(lock, ".queue"), encoding="utf-8") as file:
+            fields = [line.split() for line in file][1:]
+        self.check(len(fields) == 1 and len(fields[0]) == 11 and
+                   fields[0][:4] == ["1", mode, "held", token] and
+                   fields[0][-1] == entry, name, "queues as", str(fields))
 
     # Curator makes the directory of a lock as a container, which the server
     # removes when it is empty; whoever comes next makes it anew.
