@@ -201,6 +201,14 @@ row() {
 	interop entries "$A/locks/x"
 }
 
+@test "interop: a mount dies with the lock, and all others get it in turn" {
+	zk_mount A
+	zk_mount B
+	interop --daemon "${MOUNT_PID[A]}" death "$A/locks/x" "$B/locks/x"
+	unset "MOUNT_PID[A]"
+	umount -l "$A"
+}
+
 @test "interop: a lock that Curator made and the server removes when empty" {
 	local port
 

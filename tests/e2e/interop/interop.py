@@ -6,6 +6,7 @@
     interop.py oldgo LOCK...      the Go clients that cannot read kazoo's names
     interop.py entries LOCK...    what ls, cat and .queue tell of theirs, and rm
     interop.py containers DIR...  locks that the server removes when it can
+    interop.py death LOCK LOCK    the daemon of the first mount is killed
     interop.py control LOCK...    locks that do not exclude: it must be noticed
     interop.py detector           the detector alone
     interop.py table              the rows so far, for people
@@ -21,6 +22,7 @@ import argparse
 import collections
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -446,6 +448,42 @@ class Interop:
         crowd.run(lambda member: member.rounds < 6)
         self.bad += crowd.problems()
 
+    # A mount that dies with the lock, and with a place in the queue.
+
+    def death(self):
+        holder = self.ours(clients.Open, 0)
+        holder.lock()
+        queue = [self.theirs(CLIENTS["kazoo Lock"]),
+                 self.ours(clients.Open, 2),  # dies, too
+                 self.ours(clients.Open, 1),
+                 self.theirs(CLIENTS["Curator mutex"]),
+                 self.theirs(CLIENTS["Go (emulated)"])]
+        order = []
+        threads = [self.join_queue(waiter, order) for waiter in queue]
+        os.kill(self.options.daemon, signal.SIGKILL)
+        for thread in threads:
+            thread.join(clients.LIMIT)
+        wanted = [waiter for waiter in queue if waiter is not queue[1]]
+        self.check(order == wanted, "the lock went to",
+                   str([name_of(waiter) for waiter in order]))
+
+    def join_queue(self, waiter, order):
+        """Returns when it waits; it is put into `order` when it is granted."""
+        before = self.observer.queued()
+
+        def wait():
+            try:
+                waiter.lock()
+            except OSError:  # of the mount that has died
+                return
+            order.append(waiter)
+            waiter.unlock()
+
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        until(lambda: self.observer.queued() > before)
+        return thread
+
     # Whether it would be noticed.
 
     def control(self):
@@ -506,6 +544,7 @@ def main():
     parser.add_argument("--table", help="where a row goes")
     parser.add_argument("--rounds", type=int, help="of each contender")
     parser.add_argument("--locknames", default="all", help="of all mounts")
+    parser.add_argument("--daemon", type=int, help="a mount's, to be killed")
     parser.add_argument("--note", action="append", default=[],
                         help="to be said of the row")
     parser.add_argument("command")
