@@ -345,9 +345,14 @@ told_of_loss() {
 	zk_mount B
 	mkdir "$A/locks/x/me"
 	id=${MOUNT_SESSION[A]}
-	# Who looks each moment never sees both.
+	# The names above need a server.
+	exec 7<"$A/locks/x"
 	kill -STOP "$PROXY"
-	within 10 is_gone "$A/locks/x/me"
+	py 'same(err(os.stat, "me", dir_fd=7), "OK")
+if not within(10, lambda: err(os.stat, "me", dir_fd=7) == "ENOENT"):
+    sys.exit(err(os.stat, "me", dir_fd=7))
+same(err(os.rmdir, "me", dir_fd=7), "ENOENT")'
+	exec 7<&-
 	# By the lease: the server does not know yet.
 	fails "File exists" mkdir "$B/locks/x/you"
 	within 15 zk_session_gone "$id"
@@ -431,7 +436,7 @@ ended_by() {
 }
 
 @test "mkdir: one that is killed or out of time leaves nothing" {
-	local pid signal
+	local pid signal since took
 	mount_by_proxy timeo=3
 	for signal in KILL TERM; do
 		hold_back
@@ -448,7 +453,10 @@ ended_by() {
 		in_queue 0
 	done
 	hold_back
+	since=$(now)
 	fails "timed out" mkdir "$A/locks/x/me"
+	took=$(($(now) - since))
+	[ "$took" -lt 2800 ] || fail "took $took ms"
 	holds_back
 	kill -CONT "$PROXY"
 	within 10 mkdir "$A/locks/x/you"
