@@ -7,10 +7,12 @@
 #include "fs/zk/completion.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/zk/acl.h"
 #include "fs/zk/call.h"
 #include "fs/zk/private.h"
 #include "include/zkfs/path.h"
@@ -80,6 +82,26 @@ void zkfs_completion_children(int rc, const struct String_vector *strings,
 		reply.stat = &ours;
 		reply.names = (const char *const *)strings->data;
 		reply.n_names = strings->count > 0 ? (size_t)strings->count : 0;
+	}
+	zkfs_call_finish(call, rc, &reply);
+}
+
+void zkfs_completion_acl(int rc, struct ACL_vector *acl, struct Stat *stat,
+			 const void *data)
+{
+	zkfs_autofree struct zkfs_call *call = call_from(data);
+	zkfs_autofree char *bytes = NULL;
+	struct zkfs_zk_reply reply = {0};
+	struct zkfs_stat ours;
+
+	if (rc == ZOK) {
+		int r = zkfs_acl_pack(acl, &bytes, &reply.len);
+
+		stat_from(stat, &ours);
+		reply.stat = &ours;
+		reply.data = bytes;
+		if (r < 0)
+			rc = r == -EACCES ? ZNOAUTH : ZSYSTEMERROR;
 	}
 	zkfs_call_finish(call, rc, &reply);
 }

@@ -12,6 +12,8 @@ void zkfs_completion_data(int rc, const char *value, int len,
 			  const struct Stat *stat, const void *data);
 void zkfs_completion_children(int rc, const struct String_vector *strings,
 			      const struct Stat *stat, const void *data);
+void zkfs_completion_acl(int rc, struct ACL_vector *acl, struct Stat *stat,
+			 const void *data);
 void zkfs_completion_void(int rc, const void *data);
 void zkfs_completion_string(int rc, const char *value, const void *data);
 void zkfs_completion_multi(int rc, const void *data);

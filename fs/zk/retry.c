@@ -47,6 +47,7 @@ bool zkfs_retry_changes(enum zkfs_zk_kind kind)
 	case ZKFS_ZK_EXISTS:
 	case ZKFS_ZK_GET:
 	case ZKFS_ZK_CHILDREN:
+	case ZKFS_ZK_GET_ACL:
 	case ZKFS_ZK_SYNC:
 		return false;
 	case _ZKFS_ZK_KIND_N:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fs/base/util.h"
+#include "fs/zk/acl.h"
 #include "fs/zk/call.h"
 #include "fs/zk/completion.h"
 #include "fs/zk/private.h"
@@ -17,18 +18,39 @@ static const char *bytes(const void *data)
 	return data ? data : "";
 }
 
-static void fill_op(const struct zkfs_zk_op *op, struct Stat *stat, char *name,
-		    size_t name_len, zoo_op_t *zop)
+/* Where the library puts the results of an operation, and what it reads from
+ * while it is handed over. */
+struct op_room {
+	struct Stat *stat;
+	char *name;
+	size_t name_len;
+	struct ACL_vector *acl;
+	struct ACL *entries;
+};
+
+static const struct ACL_vector *op_acl(const struct zkfs_zk_op *op,
+				       const struct op_room *room)
+{
+	if (!op->acl)
+		return &ZOO_OPEN_ACL_UNSAFE;
+	zkfs_acl_view(op->acl, op->acl_len, room->entries);
+	room->acl->data = room->entries;
+	room->acl->count = (int32_t)zkfs_acl_count(op->acl, op->acl_len);
+	return room->acl;
+}
+
+static void fill_op(const struct zkfs_zk_op *op, const struct op_room *room,
+		    zoo_op_t *zop)
 {
 	switch (op->kind) {
 	case ZKFS_ZK_OP_CREATE:
 		zoo_create_op_init(zop, op->path, bytes(op->data), (int)op->len,
-				   &ZOO_OPEN_ACL_UNSAFE, op->flags, name,
-				   (int)name_len);
+				   op_acl(op, room), op->flags, room->name,
+				   (int)room->name_len);
 		break;
 	case ZKFS_ZK_OP_SET:
 		zoo_set_op_init(zop, op->path, bytes(op->data), (int)op->len,
-				op->version, stat);
+				op->version, room->stat);
 		break;
 	case ZKFS_ZK_OP_DELETE:
 		zoo_delete_op_init(zop, op->path, op->version);
@@ -47,14 +69,21 @@ static size_t name_room(const struct zkfs_zk_op *op)
 		       : 0;
 }
 
+static size_t n_entries(const struct zkfs_zk_op *op)
+{
+	return op->acl ? zkfs_acl_count(op->acl, op->acl_len) : 0;
+}
+
 /* What send_multi() puts behind the record, in one allocation with it. */
 static size_t multi_room(const struct zkfs_zk_req *req)
 {
-	size_t room = req->n_ops * (sizeof(zoo_op_t) + sizeof(struct Stat) +
-				    sizeof(zoo_op_result_t));
+	size_t room = req->n_ops *
+		      (sizeof(zoo_op_t) + sizeof(struct Stat) +
+		       sizeof(zoo_op_result_t) + sizeof(struct ACL_vector));
 
 	for (size_t i = 0; i < req->n_ops; i++)
-		room += name_room(&req->ops[i]);
+		room += name_room(&req->ops[i]) +
+			n_entries(&req->ops[i]) * sizeof(struct ACL);
 	return room;
 }
 
@@ -62,16 +91,24 @@ static int send_multi(zhandle_t *zh, struct zkfs_call *call,
 		      const struct zkfs_zk_req *req)
 {
 	zoo_op_t *zops = (zoo_op_t *)(call + 1);
-	char *names;
+	struct op_room room;
 
+	/* What needs no alignment comes last. */
 	call->stats = (struct Stat *)(zops + req->n_ops);
 	call->results = (zoo_op_result_t *)(call->stats + req->n_ops);
-	names = (char *)(call->results + req->n_ops);
+	room.stat = call->stats;
+	room.acl = (struct ACL_vector *)(call->results + req->n_ops);
+	room.entries = (struct ACL *)(room.acl + req->n_ops);
+	room.name = (char *)room.entries;
+	for (size_t i = 0; i < req->n_ops; i++)
+		room.name += n_entries(&req->ops[i]) * sizeof(struct ACL);
 	for (size_t i = 0; i < req->n_ops; i++) {
-		size_t room = name_room(&req->ops[i]);
-
-		fill_op(&req->ops[i], &call->stats[i], names, room, &zops[i]);
-		names += room;
+		room.name_len = name_room(&req->ops[i]);
+		fill_op(&req->ops[i], &room, &zops[i]);
+		room.stat++;
+		room.acl++;
+		room.entries += n_entries(&req->ops[i]);
+		room.name += room.name_len;
 	}
 	return zoo_amulti(zh, (int)req->n_ops, zops, call->results,
 			  zkfs_completion_multi, call);
@@ -93,6 +130,8 @@ static int send_one(zhandle_t *zh, struct zkfs_call *call,
 	case ZKFS_ZK_CHILDREN:
 		return zoo_awget_children2(zh, req->path, watcher, ctx,
 					   zkfs_completion_children, call);
+	case ZKFS_ZK_GET_ACL:
+		return zoo_aget_acl(zh, req->path, zkfs_completion_acl, call);
 	case ZKFS_ZK_SET:
 		return zoo_aset(zh, req->path, bytes(req->data), (int)req->len,
 				req->version, zkfs_completion_stat, call);

@@ -4,12 +4,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fs/zk/acl.h"
+
 #define HEADER	     8 /* xid, type */
 #define INT	     4
 #define BOOL	     1
 #define MULTI_HEADER (INT + BOOL + INT) /* type, done, err */
 /* One ACL: perms and Id("world", "anyone"), in a vector of one. */
-#define ACL (INT + INT + INT + 5 + INT + 6)
+#define OPEN_ACL (INT + INT + INT + 5 + INT + 6)
 
 size_t zkfs_size_path(const char *path, size_t chroot_len)
 {
@@ -31,7 +33,9 @@ static size_t op_size(const struct zkfs_zk_op *op, size_t chroot_len)
 
 	switch (op->kind) {
 	case ZKFS_ZK_OP_CREATE:
-		return add(size + INT + ACL + INT, op->len);
+		size += op->acl ? zkfs_acl_size(op->acl, op->acl_len)
+				: OPEN_ACL;
+		return add(size + INT + INT, op->len);
 	case ZKFS_ZK_OP_SET:
 		return add(size + INT + INT, op->len);
 	case ZKFS_ZK_OP_DELETE:
@@ -66,6 +70,7 @@ size_t zkfs_size_request(const struct zkfs_zk_req *req, size_t chroot_len)
 		return add(size + INT + INT, req->len);
 	case ZKFS_ZK_DELETE:
 		return size + INT;
+	case ZKFS_ZK_GET_ACL:
 	case ZKFS_ZK_SYNC:
 		return size;
 	case ZKFS_ZK_MULTI:

@@ -59,6 +59,8 @@ enum zkfs_zk_kind {
 	ZKFS_ZK_EXISTS,	  /* reply: stat */
 	ZKFS_ZK_GET,	  /* reply: data, stat */
 	ZKFS_ZK_CHILDREN, /* reply: names, stat */
+	ZKFS_ZK_GET_ACL,  /* reply: data (the ACL), stat; NOAUTH also when only
+			   * a part of it may be seen */
 	ZKFS_ZK_SET,	  /* path, data, version; reply: stat */
 	ZKFS_ZK_DELETE,	  /* path, version */
 	ZKFS_ZK_MULTI,	  /* ops, n_ops; reply: their results */
@@ -68,7 +70,7 @@ enum zkfs_zk_kind {
 
 /* One operation of a multi. A single create is a multi of one. */
 enum zkfs_zk_op_kind {
-	ZKFS_ZK_OP_CREATE, /* path, data, flags; result: name */
+	ZKFS_ZK_OP_CREATE, /* path, data, flags, acl; result: name */
 	ZKFS_ZK_OP_SET,	   /* path, data, version; result: stat */
 	ZKFS_ZK_OP_DELETE, /* path, version */
 	ZKFS_ZK_OP_CHECK,  /* path, version */
@@ -88,6 +90,10 @@ struct zkfs_zk_op {
 	size_t len;
 	int32_t version;
 	int flags;
+	/* As GET_ACL gave it, for this port alone to read; NULL: everything to
+	 * everybody. */
+	const void *acl;
+	size_t acl_len;
 
 	/* Results, filled before `done`. When the transaction has failed: the
 	 * error of the operation at fault, ROLLEDBACK for all others. */

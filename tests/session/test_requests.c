@@ -15,6 +15,7 @@
 #include "fault.h"
 #include "fixture.h"
 #include "fs/base/util.h"
+#include "fs/zk/auth.h"
 
 static void test_session_facts(void **state)
 {
@@ -124,6 +125,78 @@ static void test_delete(void **state)
 	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
 	assert_false(exists(client, "/de"));
 	ask_fini(&ask);
+}
+
+/* ACLs in the port's form, which only the port reads: "\x1f" is all. */
+#define DIGEST_ACL                                                             \
+	"\x0f\0\0\0world\0anyone\0"                                            \
+	"\x1f\0\0\0digest\0me:016djjlksVQS5RgX3M7biBGyYwY="
+
+static void make_with_acl(struct client *client, const char *path,
+			  const char *acl, size_t len)
+{
+	struct zkfs_zk_op op = {.kind = ZKFS_ZK_OP_CREATE,
+				.path = path,
+				.acl = acl,
+				.acl_len = len};
+	struct ask ask = ask_multi(client, &op, 1);
+
+	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
+	ask_fini(&ask);
+}
+
+/* What one znode has can be given to another. */
+static void test_acl(void **state)
+{
+	struct client *client = *state;
+	struct ask ask, copied;
+
+	make_with_acl(client, "/acl",
+		      DIGEST_ACL "\0\x01\0\0\0ip\0"
+				 "10.0.0.1",
+		      sizeof(DIGEST_ACL "\0\x01\0\0\0ip\0"
+					"10.0.0.1"));
+	ask = ask_for(client, ZKFS_ZK_GET_ACL, "/acl/none");
+	assert_int_equal(ask_run(&ask), ZKFS_E_NONODE);
+	ask_fini(&ask);
+
+	make(client, "/acl/open", "", 0);
+	ask = ask_for(client, ZKFS_ZK_GET_ACL, "/acl/open");
+	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
+	assert_int_equal(ask.stat.version, 0);
+	make_with_acl(client, "/acl/copy", ask.data, ask.len);
+	copied = ask_for(client, ZKFS_ZK_GET_ACL, "/acl/copy");
+	assert_int_equal(ask_run(&copied), ZKFS_E_OK);
+	assert_int_equal(copied.len, ask.len);
+	assert_memory_equal(copied.data, ask.data, ask.len);
+	ask_fini(&copied);
+	ask_fini(&ask);
+}
+
+/* To those who may not administer it the server shows no password, and what
+ * is shown must not be taken for the whole. */
+static void test_hidden_acl(void **state)
+{
+	struct client *client = *state, owner = {0};
+	char scheme[] = "digest", credentials[] = "me:secret";
+	struct zkfs_auth_entry entry = {
+		.scheme = scheme, .credentials = credentials, .len = 9};
+	struct zkfs_auth auth = {.entries = &entry, .n_entries = 1};
+	struct ask ask;
+
+	make_with_acl(client, "/hidden", DIGEST_ACL, sizeof(DIGEST_ACL));
+	ask = ask_for(client, ZKFS_ZK_GET_ACL, "/hidden");
+	assert_int_equal(ask_run(&ask), ZKFS_E_NOAUTH);
+	ask_fini(&ask);
+
+	client_open_auth(&owner, server.address, FIXTURE_TIMEOUT_MS, &auth);
+	client_wait_connected(&owner, SOON_MS);
+	ask = ask_for(&owner, ZKFS_ZK_GET_ACL, "/hidden");
+	assert_int_equal(ask_run(&ask), ZKFS_E_OK);
+	assert_int_equal(ask.len, sizeof(DIGEST_ACL));
+	assert_memory_equal(ask.data, DIGEST_ACL, sizeof(DIGEST_ACL));
+	ask_fini(&ask);
+	client_close(&owner, 0);
 }
 
 static void test_sync(void **state)
@@ -516,7 +589,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_session_facts),  TEST(test_set_and_get),
 		TEST(test_exists),	   TEST(test_children),
-		TEST(test_delete),	   TEST(test_sync),
+		TEST(test_delete),	   TEST(test_acl),
+		TEST(test_hidden_acl),	   TEST(test_sync),
 		TEST(test_multi),	   TEST(test_failed_multi),
 		TEST(test_order),	   TEST(test_invalid_paths),
 		TEST(test_invalid_multis), TEST(test_sizes),

@@ -74,6 +74,7 @@ static void copy_op(struct zkfs_zk_op *to, const struct zkfs_zk_op *from)
 	*to = *from;
 	to->path = sim_strdup(from->path);
 	to->data = sim_memdup(from->data, from->len);
+	to->acl = from->acl ? sim_memdup(from->acl, from->acl_len) : NULL;
 }
 
 static struct flight *flight_new(struct zkfs_zk_req *req)
@@ -112,6 +113,7 @@ static void flight_free(struct flight *flight)
 	for (size_t i = 0; i < flight->call.n_ops; i++) {
 		free((void *)flight->call.ops[i].path);
 		free((void *)flight->call.ops[i].data);
+		free((void *)flight->call.ops[i].acl);
 	}
 	free(flight->call.ops);
 	free(flight->call.path);

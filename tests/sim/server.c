@@ -68,6 +68,7 @@ static void node_free(struct sim_server *server, struct sim_node *node)
 {
 	zkfs_hash_remove(&server->nodes, &node->by_path);
 	zkfs_list_remove(&node->sibling);
+	free(node->acl);
 	free(node->data);
 	free(node->path);
 	free(node);
@@ -221,6 +222,28 @@ struct undo {
 	char *data;
 };
 
+/* A number of 32 bits that is stored only when it has grown (DataTree,
+ * createNode), so that it sticks at its end; but creates that are under way
+ * count on from each other (PrepRequestProcessor), past the end too. */
+static int32_t take_number(struct sim_server *server, struct sim_node *parent)
+{
+	if (!server->pipelined && parent->counted != server->zxid)
+		parent->outstanding = parent->counter;
+	parent->counted = server->zxid;
+	return parent->outstanding;
+}
+
+static void count(struct sim_node *parent, uint32_t by)
+{
+	parent->outstanding = (int32_t)((uint32_t)parent->outstanding + by);
+}
+
+static void store_count(struct sim_node *parent)
+{
+	if (parent->outstanding > parent->counter)
+		parent->counter = parent->outstanding;
+}
+
 static enum zkfs_error make(struct sim_server *server,
 			    struct sim_session *session, struct zkfs_zk_op *op,
 			    struct undo *undo)
@@ -239,15 +262,19 @@ static enum zkfs_error make(struct sim_server *server,
 		return ZKFS_E_NOCHILDREN;
 
 	if (op->flags & ZKFS_ZK_SEQUENCE)
-		(void)snprintf(path, sizeof(path), "%s%010" PRId64, op->path,
-			       parent->next_sequence);
+		(void)snprintf(path, sizeof(path), "%s%010" PRId32, op->path,
+			       take_number(server, parent));
 	else
 		(void)snprintf(path, sizeof(path), "%s", op->path);
 	if (find_at(server, path, SIM_FOREVER - 1))
 		return ZKFS_E_NODEEXISTS;
+	if (!(op->flags & ZKFS_ZK_SEQUENCE))
+		(void)take_number(server, parent);
 
 	node = node_new(server, parent, path);
 	node->data = sim_memdup(op->data, op->len);
+	node->acl = sim_memdup(op->acl, op->acl_len);
+	node->acl_len = op->acl_len;
 	node->stat = (struct zkfs_stat){
 		.czxid = server->zxid,
 		.mzxid = server->zxid,
@@ -258,7 +285,7 @@ static enum zkfs_error make(struct sim_server *server,
 		.ephemeral_owner =
 			op->flags & ZKFS_ZK_EPHEMERAL ? session->id : 0,
 	};
-	parent->next_sequence++;
+	count(parent, 1);
 	parent->stat.cversion++;
 	parent->stat.num_children++;
 	parent->stat.pzxid = server->zxid;
@@ -327,7 +354,7 @@ static void take_back(struct sim_server *server, struct undo *undo)
 	case ZKFS_ZK_OP_CREATE:
 		node->parent->stat.num_children--;
 		node->parent->stat.cversion--;
-		node->parent->next_sequence--;
+		count(node->parent, (uint32_t)-1);
 		node_free(server, node);
 		break;
 	case ZKFS_ZK_OP_DELETE:
@@ -357,6 +384,8 @@ static void settle(struct sim_server *server, struct undo *undo)
 		return;
 	if (undo->kind == ZKFS_ZK_OP_SET)
 		free(undo->data);
+	if (undo->kind == ZKFS_ZK_OP_CREATE)
+		store_count(undo->node->parent);
 	log_change(server, events[undo->kind], undo->node);
 }
 
@@ -408,11 +437,12 @@ struct sim_node *sim_server_create(struct sim_server *server,
 }
 
 static bool change_one(struct sim_server *server, struct sim_node *node,
-		       enum zkfs_zk_op_kind kind)
+		       enum zkfs_zk_op_kind kind, const char *text)
 {
 	struct zkfs_zk_op op = {.kind = kind,
 				.path = node->path,
-				.data = "",
+				.data = text,
+				.len = strlen(text),
 				.version = ZKFS_ZK_ANY_VERSION};
 	size_t failed;
 
@@ -421,12 +451,25 @@ static bool change_one(struct sim_server *server, struct sim_node *node,
 
 bool sim_server_delete(struct sim_server *server, struct sim_node *node)
 {
-	return change_one(server, node, ZKFS_ZK_OP_DELETE);
+	return change_one(server, node, ZKFS_ZK_OP_DELETE, "");
 }
 
 bool sim_server_touch(struct sim_server *server, struct sim_node *node)
 {
-	return change_one(server, node, ZKFS_ZK_OP_SET);
+	return sim_server_set(server, node, "");
+}
+
+bool sim_server_set(struct sim_server *server, struct sim_node *node,
+		    const char *text)
+{
+	return change_one(server, node, ZKFS_ZK_OP_SET, text);
+}
+
+void sim_server_set_acl(struct sim_node *node, const void *acl, size_t len)
+{
+	free(node->acl);
+	node->acl = sim_memdup(acl, len);
+	node->acl_len = len;
 }
 
 /* -- calls -- */
@@ -466,6 +509,9 @@ static void look_up(struct sim_server *server, struct sim_session *session,
 	if (call->kind == ZKFS_ZK_GET) {
 		answer->len = (size_t)node->stat.data_length;
 		answer->data = sim_memdup(node->data, answer->len);
+	} else if (call->kind == ZKFS_ZK_GET_ACL) {
+		answer->len = node->acl_len;
+		answer->data = sim_memdup(node->acl, answer->len);
 	} else if (call->kind == ZKFS_ZK_CHILDREN) {
 		list_children(node, session->view, answer);
 	}
@@ -493,6 +539,7 @@ void sim_server_execute(struct sim_server *server, struct sim_session *session,
 	case ZKFS_ZK_EXISTS:
 	case ZKFS_ZK_GET:
 	case ZKFS_ZK_CHILDREN:
+	case ZKFS_ZK_GET_ACL:
 		look_up(server, session, call, ret_answer);
 		break;
 	case ZKFS_ZK_SYNC:

@@ -36,9 +36,14 @@ struct sim_node {
 	char *path;
 	const char *name; /* inside path */
 	int64_t dzxid;	  /* SIM_FOREVER while it lives */
-	int64_t next_sequence;
+	/* Of the sequence numbers: the next, as it is stored and as the
+	 * changes under way make it. The first never falls. */
+	int32_t counter, outstanding;
+	int64_t counted; /* zxid of the newest transaction that counted */
 	struct zkfs_stat stat;
 	char *data;
+	char *acl;
+	size_t acl_len;
 	uint64_t tag; /* the simulation's; 0 at first */
 };
 
@@ -89,6 +94,7 @@ struct sim_server {
 	int64_t zxid;
 	int64_t now_ms;
 	int64_t last_session;
+	bool pipelined; /* creates follow each other closely: see make() */
 
 	/* What happened, oldest first, as far back as any view is. */
 	struct sim_change *log;
@@ -137,5 +143,8 @@ struct sim_node *sim_server_create(struct sim_server *server,
 				   bool sequence);
 bool sim_server_delete(struct sim_server *server, struct sim_node *node);
 bool sim_server_touch(struct sim_server *server, struct sim_node *node);
+bool sim_server_set(struct sim_server *server, struct sim_node *node,
+		    const char *text);
+void sim_server_set_acl(struct sim_node *node, const void *acl, size_t len);
 
 #endif

@@ -15,7 +15,8 @@
 #include "fs/base/util.h"
 
 static const enum zkfs_zk_kind reads[] = {ZKFS_ZK_EXISTS, ZKFS_ZK_GET,
-					  ZKFS_ZK_CHILDREN, ZKFS_ZK_SYNC};
+					  ZKFS_ZK_CHILDREN, ZKFS_ZK_GET_ACL,
+					  ZKFS_ZK_SYNC};
 static const enum zkfs_zk_kind changes[] = {ZKFS_ZK_SET, ZKFS_ZK_DELETE,
 					    ZKFS_ZK_MULTI};
 

@@ -42,6 +42,7 @@ static void test_single_requests(void **state)
 		{ZKFS_ZK_EXISTS, 17},	{ZKFS_ZK_GET, 17},
 		{ZKFS_ZK_CHILDREN, 17}, {ZKFS_ZK_SET, 34},
 		{ZKFS_ZK_DELETE, 20},	{ZKFS_ZK_SYNC, 16},
+		{ZKFS_ZK_GET_ACL, 16},
 	};
 
 	(void)state;
@@ -62,6 +63,15 @@ static void test_operations(void **state)
 						     .len = 10},
 				 0),
 			 9 + 39 + 4 + 10);
+	/* perms, "digest" and "me:secret" with their NULs */
+	assert_int_equal(
+		op_size((struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
+					    .path = "/abc",
+					    .len = 10,
+					    .acl = "\1\0\0\0digest\0me:secret",
+					    .acl_len = 21},
+			0),
+		9 + 12 + 4 + 4 + (4 + 4 + 6 + 4 + 9) + 10);
 	assert_int_equal(op_size((struct zkfs_zk_op){.kind = ZKFS_ZK_OP_SET,
 						     .path = "/abc",
 						     .len = 10},
