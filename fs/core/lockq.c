@@ -85,7 +85,7 @@ void zkfs_lockq_search(struct zkfs_lockq *lockq)
 	zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
 }
 
-static void begin_leave(struct zkfs_lockq *lockq, enum zkfs_lockq_state after)
+static void start_leaving(struct zkfs_lockq *lockq, enum zkfs_lockq_state after)
 {
 	assert(lockq->ours != ZKFS_OURS_NONE);
 
@@ -95,7 +95,7 @@ static void begin_leave(struct zkfs_lockq *lockq, enum zkfs_lockq_state after)
 	zkfs_lockq_move(lockq, ZKFS_LOCKQ_LEAVING);
 
 	if (lockq->ours == ZKFS_OURS_KNOWN)
-		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LEAVE);
+		zkfs_lockq_begin_leave(lockq);
 	else if (lockq->ours == ZKFS_OURS_UNKNOWN)
 		zkfs_lockq_search(lockq);
 	/* PENDING: the reply of the join tells what there is to delete. */
@@ -108,7 +108,7 @@ void zkfs_lockq_end(struct zkfs_lockq *lockq, int error,
 	if (lockq->ours == ZKFS_OURS_NONE)
 		finish(lockq, state);
 	else
-		begin_leave(lockq, state);
+		start_leaving(lockq, state);
 }
 
 void zkfs_lockq_fail(struct zkfs_lockq *lockq, int error)
@@ -178,6 +178,7 @@ static void fill_leave(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
 	req->ops = lockq->ops;
 	req->n_ops = zkfs_lockq_own_deletes(&lockq->own, lockq->ops);
 	assert(req->n_ops > 0);
+	req->n_ops = zkfs_lockq_renew_ops(lockq, req->n_ops);
 }
 
 /* Only now, when no request under way uses the old path. GET sets no watch on
@@ -219,6 +220,12 @@ static int fill(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
 		req->path = lockq->own.names[0].path;
 		lockq->own_watched = true;
 		break;
+	case ZKFS_LOCKQ_ASK_DIR:
+		req->kind = ZKFS_ZK_GET;
+		break;
+	case ZKFS_LOCKQ_ASK_ACL:
+		req->kind = ZKFS_ZK_GET_ACL;
+		break;
 	case ZKFS_LOCKQ_ASK_LEAVE:
 		fill_leave(lockq, req);
 		break;
@@ -233,7 +240,8 @@ static int fill(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
  * its end is heard of before the grant. */
 static const enum zkfs_lockq_ask order[] = {
 	ZKFS_LOCKQ_ASK_JOIN, ZKFS_LOCKQ_ASK_SYNC,    ZKFS_LOCKQ_ASK_LIST,
-	ZKFS_LOCKQ_ASK_OWN,  ZKFS_LOCKQ_ASK_BLOCKER, ZKFS_LOCKQ_ASK_LEAVE,
+	ZKFS_LOCKQ_ASK_OWN,  ZKFS_LOCKQ_ASK_BLOCKER, ZKFS_LOCKQ_ASK_DIR,
+	ZKFS_LOCKQ_ASK_ACL,  ZKFS_LOCKQ_ASK_LEAVE,
 };
 
 static bool is_ready(const struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask)
@@ -381,6 +389,7 @@ struct zkfs_lockq *zkfs_lockq_free(struct zkfs_lockq *lockq)
 
 	zkfs_queue_fini(&lockq->queue);
 	zkfs_lockq_own_fini(&lockq->own);
+	zkfs_lockq_renew_fini(&lockq->renew);
 	free(lockq->blocker_path);
 	free((char *)lockq->config.data);
 	free((char *)lockq->config.host);
@@ -429,6 +438,11 @@ const char *zkfs_lockq_primary(const struct zkfs_lockq *lockq)
 const char *zkfs_lockq_prefix(const struct zkfs_lockq *lockq)
 {
 	return lockq->own.prefix;
+}
+
+int zkfs_lockq_renewed(const struct zkfs_lockq *lockq)
+{
+	return lockq->renew.result;
 }
 
 const char *zkfs_lockq_state_name(enum zkfs_lockq_state state)

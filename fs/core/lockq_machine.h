@@ -1,7 +1,7 @@
 /*
- * lockq_machine: the inside of a lockq, shared by its two halves: lockq.c (the
- * states, the requests, the way out) and lockq_recipe.c (what follows from
- * each reply).
+ * lockq_machine: the inside of a lockq, shared by its parts: lockq.c (the
+ * states, the requests, the way out), lockq_recipe.c (what follows from each
+ * reply) and lockq_renew.c (numbers that begin anew).
  *
  * Two things are kept apart. `state` is what the user sees. `ours` is what is
  * known of our names on the server, and it alone decides whether anything has
@@ -26,6 +26,22 @@ enum zkfs_lockq_ours {
 	ZKFS_OURS_PENDING, /* the transaction that makes them is under way */
 	ZKFS_OURS_UNKNOWN, /* its reply was lost: a sync and a list tell */
 	ZKFS_OURS_KNOWN,   /* they were made; own.names[].made says which */
+};
+
+/* What there can be in one transaction: our names to create or to delete, and
+ * the directory's delete, create and set. */
+#define ZKFS_LOCKQ_OPS_MAX (ZKFS_NAMES_MAX + 3)
+
+/* The lock's directory, as it is to be made anew: lockq_renew.c. */
+struct zkfs_lockq_renew {
+	bool over;  /* not (any more) */
+	bool ready; /* all that follows is known */
+	int result; /* zkfs_lockq_renewed() */
+	struct zkfs_stat stat;
+	void *data;
+	size_t len;
+	void *acl;
+	size_t acl_len;
 };
 
 struct zkfs_lockq {
@@ -57,7 +73,8 @@ struct zkfs_lockq {
 	bool stale[_ZKFS_LOCKQ_ASK_N];
 	bool held_back[_ZKFS_LOCKQ_ASK_N];
 	/* Of ASK_JOIN or ASK_LEAVE, never of both. */
-	struct zkfs_zk_op ops[ZKFS_NAMES_MAX];
+	struct zkfs_zk_op ops[ZKFS_LOCKQ_OPS_MAX];
+	struct zkfs_lockq_renew renew;
 };
 
 static inline void zkfs_lockq_want(struct zkfs_lockq *lockq,
@@ -87,6 +104,24 @@ void zkfs_lockq_fail(struct zkfs_lockq *lockq, int error);
 void zkfs_lockq_left(struct zkfs_lockq *lockq);
 void zkfs_lockq_lost(struct zkfs_lockq *lockq);
 void zkfs_lockq_try_grant(struct zkfs_lockq *lockq);
+
+/* lockq_renew.c */
+
+/* LEAVING with names that are known: asks for what takes them out. */
+void zkfs_lockq_begin_leave(struct zkfs_lockq *lockq);
+/* Joining at this number is refused. */
+bool zkfs_lockq_is_near_end(int64_t sequence);
+/* Adds what makes the directory anew to the deletes of our names, if it is to
+ * be. Returns the number of ops. */
+size_t zkfs_lockq_renew_ops(struct zkfs_lockq *lockq, size_t n_ops);
+/* The transaction was answered. Returns whether it is the renewal alone that
+ * was refused: then the plain one is asked for. */
+bool zkfs_lockq_renew_refused(struct zkfs_lockq *lockq, enum zkfs_error error);
+void zkfs_lockq_renew_fini(struct zkfs_lockq_renew *renew);
+void zkfs_lockq_reply_dir(struct zkfs_lockq *lockq,
+			  const struct zkfs_zk_reply *reply);
+void zkfs_lockq_reply_acl(struct zkfs_lockq *lockq,
+			  const struct zkfs_zk_reply *reply);
 
 /* lockq_recipe.c */
 void zkfs_lockq_begin_join(struct zkfs_lockq *lockq);

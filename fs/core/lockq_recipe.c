@@ -9,10 +9,6 @@
 
 #include "fs/core/lockq_machine.h"
 
-/* From here on the server's 32 bit counter is too near its end, where it
- * repeats itself and two clients can hold one number. */
-#define SEQUENCE_MAX (INT64_C(0x80000000) - 1000000)
-
 /* Of those before us. With more, the list is read again when the nearest has
  * gone. */
 #define BLOCKERS_KEPT 2
@@ -31,12 +27,12 @@ static bool joined(struct zkfs_lockq *lockq)
 {
 	lockq->ours = ZKFS_OURS_KNOWN;
 	if (lockq->state == ZKFS_LOCKQ_LEAVING) {
-		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LEAVE);
+		zkfs_lockq_begin_leave(lockq);
 		return false;
 	}
 
 	zkfs_lockq_move(lockq, ZKFS_LOCKQ_LISTING);
-	if (lockq->own.sequence < 0 || lockq->own.sequence > SEQUENCE_MAX) {
+	if (zkfs_lockq_is_near_end(lockq->own.sequence)) {
 		zkfs_lockq_fail(lockq, -EOVERFLOW);
 		return false;
 	}
@@ -375,6 +371,8 @@ static void reply_leave(struct zkfs_lockq *lockq,
 			const struct zkfs_zk_reply *reply)
 {
 	assert(lockq->state == ZKFS_LOCKQ_LEAVING);
+	if (zkfs_lockq_renew_refused(lockq, reply->error))
+		return;
 
 	switch (reply->error) {
 	case ZKFS_E_OK:
@@ -406,6 +404,8 @@ void zkfs_lockq_take_reply(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 		[ZKFS_LOCKQ_ASK_LIST] = reply_list,
 		[ZKFS_LOCKQ_ASK_BLOCKER] = reply_blocker,
 		[ZKFS_LOCKQ_ASK_OWN] = reply_own,
+		[ZKFS_LOCKQ_ASK_DIR] = zkfs_lockq_reply_dir,
+		[ZKFS_LOCKQ_ASK_ACL] = zkfs_lockq_reply_acl,
 		[ZKFS_LOCKQ_ASK_LEAVE] = reply_leave,
 	};
 

@@ -26,6 +26,12 @@
  * disconnected. A watch that is still live when the next request of its kind
  * is submitted is taken back first (zkfs_zk_unwatch).
  *
+ * The server's sequence numbers are a lock's own, have 32 bits, and repeat
+ * themselves at the end (facts/locks.md, section 6). So long before that, who
+ * leaves and finds itself alone makes the lock's directory anew in the same
+ * transaction, which begins them at 0; near the end nobody joins any more
+ * (EOVERFLOW), and the last who leaves does the same.
+ *
  * The order is that of the sequence numbers the server gives (ZooKeeper
  * recipes, "Locks"). The list is read once: numbers only grow, so the set of
  * contenders before us only shrinks; it is read again when several of them may
@@ -66,6 +72,8 @@ enum zkfs_lockq_ask {
 	ZKFS_LOCKQ_ASK_BLOCKER, /* GET of path with the blocker's watch */
 	ZKFS_LOCKQ_ASK_OWN,	/* EXISTS of path with our own watch; its
 				 * czxid is the token */
+	ZKFS_LOCKQ_ASK_DIR,	/* GET of path, before leaving */
+	ZKFS_LOCKQ_ASK_ACL,	/* GET_ACL of path, the same */
 	ZKFS_LOCKQ_ASK_LEAVE,	/* MULTI of the ops given */
 	_ZKFS_LOCKQ_ASK_N
 };
@@ -136,6 +144,9 @@ int64_t zkfs_lockq_token(const struct zkfs_lockq *lockq);
 const char *zkfs_lockq_primary(const struct zkfs_lockq *lockq);
 /* "_c_<uuid>-": what all names of this contender begin with. */
 const char *zkfs_lockq_prefix(const struct zkfs_lockq *lockq);
+/* Whether the sequence numbers began anew when this contender left: 0, 1, or
+ * the negative errno for which they could not though it was alone. */
+int zkfs_lockq_renewed(const struct zkfs_lockq *lockq);
 const char *zkfs_lockq_state_name(enum zkfs_lockq_state state);
 
 #endif

@@ -8,6 +8,9 @@
  *                 been told that the connection is gone
  *   no herd       no two exclusive waiters watch the same znode
  *   token         is the primary's czxid, and grows from holder to holder
+ *   numbers       of a holder are not near their end, where they repeat; after
+ *                 a drain one who is alone leaves small ones behind
+ *   directory     keeps what was written to it, its ACL, and is persistent
  *
  * A holder counts while its session lives on the server and its primary is
  * there: what a client cannot know yet is for the lease to bound. Contenders
@@ -18,6 +21,9 @@
 #include <string.h>
 
 #include "tests/sim/lockq_world.h"
+
+#define NEAR_END (INT64_C(0x80000000) - 1000000)
+#define LARGE	 (INT64_C(1) << 30)
 
 struct contender {
 	struct sim_node *node;
@@ -56,7 +62,7 @@ static void look(struct world *world, unsigned lock, struct view *view)
 {
 	view->n = 0;
 	memset(view->primary, 0, sizeof(view->primary));
-	zkfs_list_for_each(it, &world->locks[lock].node->children) {
+	zkfs_list_for_each(it, &lock_node(world, lock)->children) {
 		struct sim_node *node =
 			zkfs_list_entry(it, struct sim_node, sibling);
 		struct contender *c = &view->all[view->n];
@@ -81,6 +87,25 @@ static void look(struct world *world, unsigned lock, struct view *view)
 		    !strcmp(primary, node->path))
 			view->primary[c->user->slot] = c;
 	}
+}
+
+/* As it was made, but for what was written to it; and always there. */
+static void check_directory(struct world *world, unsigned lock)
+{
+	const struct sim_node *node = lock_node(world, lock);
+	const struct lock *truth = &world->locks[lock];
+
+	if (!node)
+		violated(world, "lock %u has no directory", lock);
+	if (strcmp(node->data, truth->data) != 0 ||
+	    (truth->data[0] && node->stat.version == 0))
+		violated(world, "lock %u: \"%s\" was written, \"%s\" is there",
+			 lock, truth->data, node->data);
+	if (node->acl_len != sizeof(LOCK_ACL) ||
+	    memcmp(node->acl, LOCK_ACL, sizeof(LOCK_ACL)) != 0 ||
+	    node->stat.ephemeral_owner)
+		violated(world, "lock %u: its ACL or its kind has changed",
+			 lock);
 }
 
 static void check_first(struct world *world, const struct view *view,
@@ -139,6 +164,7 @@ static void check_lock(struct world *world, unsigned lock)
 	unsigned exclusive = 0, shared = 0;
 	struct view view;
 
+	check_directory(world, lock);
 	look(world, lock, &view);
 	for (unsigned i = 0; i < N_USERS; i++) {
 		const struct contender *holder = view.primary[i];
@@ -149,6 +175,9 @@ static void check_lock(struct world *world, unsigned lock)
 			shared++;
 		else
 			exclusive++;
+		if (holder->number < 0 || holder->number > NEAR_END)
+			violated(world, "user %u holds number %" PRId64,
+				 holder->user->slot, holder->number);
 		check_first(world, &view, holder);
 		check_foreign(world, holder, lock);
 		check_token(world, holder);
@@ -188,7 +217,9 @@ static bool is_deaf(const struct user *user)
 	case ZKFS_LOCKQ_HELD:
 		return !listens(user, ZKFS_LOCKQ_ASK_OWN);
 	case ZKFS_LOCKQ_LEAVING:
-		return !joins && !under_way(user, ZKFS_LOCKQ_ASK_LEAVE);
+		return !joins && !under_way(user, ZKFS_LOCKQ_ASK_LEAVE) &&
+		       !under_way(user, ZKFS_LOCKQ_ASK_DIR) &&
+		       !under_way(user, ZKFS_LOCKQ_ASK_ACL);
 	default:
 		return false;
 	}
@@ -245,11 +276,21 @@ void check_all(struct world *world)
 void check_drained(struct world *world)
 {
 	for (unsigned i = 0; i < N_LOCKS; i++)
-		zkfs_list_for_each(it, &world->locks[i].node->children) {
+		zkfs_list_for_each(it, &lock_node(world, i)->children) {
 			struct sim_node *node =
 				zkfs_list_entry(it, struct sim_node, sibling);
 
 			if (sim_node_lives(node))
 				violated(world, "left over: %s", node->path);
 		}
+}
+
+void check_mended(struct world *world)
+{
+	for (unsigned i = 0; i < N_LOCKS; i++)
+		if (lock_node(world, i)->counter > LARGE + ZKFS_NAMES_MAX)
+			violated(world,
+				 "lock %u was left by one who was alone, but "
+				 "its numbers are at %" PRId32,
+				 i, lock_node(world, i)->counter);
 }

@@ -16,9 +16,19 @@
 
 #include "tests/sim/lockq_world.h"
 
+/* A '-' before the digits is a sign when the prefix is complete without. */
 int64_t contender_number(const char *name)
 {
-	return strtoll(name + strlen(name) - 10, NULL, 10);
+	const char *digits = name + strlen(name) - 10;
+	bool negative =
+		digits[-1] == '-' && (digits[-2] == '-' || digits[-2] == '_');
+
+	return strtoll(digits - negative, NULL, 10);
+}
+
+struct sim_node *lock_node(const struct world *world, unsigned lock)
+{
+	return sim_server_find(world->server, world->locks[lock].path);
 }
 
 bool contender_is_shared(const char *name)
@@ -108,7 +118,7 @@ static bool is_first(const struct foreigner *f)
 {
 	int64_t number = contender_number(f->path);
 
-	zkfs_list_for_each(it, &f->world->locks[f->lock].node->children) {
+	zkfs_list_for_each(it, &lock_node(f->world, f->lock)->children) {
 		struct sim_node *node =
 			zkfs_list_entry(it, struct sim_node, sibling);
 

@@ -8,7 +8,8 @@
  * Each step does one thing, chosen by the seed: a server executes a request,
  * an answer or event arrives, a replica catches up, a connection breaks, a
  * session expires, a contender starts, leaves, is interrupted or deleted by
- * the admin, a foreign client moves. After each step the invariants at the
+ * the admin, a foreign client moves, sequence numbers leap as if a billion
+ * contenders had come and gone. After each step the invariants at the
  * top of lockq_check.c are checked. Every DRAIN_EVERY steps the faults stop,
  * holders release, and all who wait must be granted and leave nothing behind.
  *
@@ -90,9 +91,34 @@ static const struct config configs[] = {
 	 .admin = 30,
 	 .touch = 30,
 	 .foreign = 300,
+	 .write = 5,
+	 .wind = 20,
+	 .pipelined = 5000,
 	 .shared = 3000,
 	 .try = 2000,
 	 .deadline = 2000},
+	/* Sequence numbers that come to their end, with few contenders, so that
+	 * somebody is alone now and then. */
+	{.name = "wound",
+	 .execute = 3000,
+	 .deliver = 3000,
+	 .advance = 800,
+	 .cut = 60,
+	 .notice = 300,
+	 .connect = 300,
+	 .expire = 10,
+	 .start = 60,
+	 .release = 300,
+	 .interrupt = 20,
+	 .admin = 5,
+	 .touch = 10,
+	 .write = 60,
+	 .wind = 40,
+	 .wind_far = true,
+	 .pipelined = 5000,
+	 .shared = 3000,
+	 .try = 1500,
+	 .deadline = 1000},
 };
 
 void trace(struct world *world, const char *format, ...)
@@ -268,9 +294,9 @@ static struct sim_node *any_contender(struct world *world)
 	struct sim_node *chosen = NULL;
 	uint32_t n = 0;
 
-	zkfs_list_for_each(
-		it, &world->locks[sim_random_below(&world->random, N_LOCKS)]
-			     .node->children) {
+	unsigned lock = sim_random_below(&world->random, N_LOCKS);
+
+	zkfs_list_for_each(it, &lock_node(world, lock)->children) {
 		struct sim_node *node =
 			zkfs_list_entry(it, struct sim_node, sibling);
 
@@ -311,6 +337,39 @@ static bool step_touch(struct world *world)
 	return sim_server_touch(world->server, node);
 }
 
+static bool step_write(struct world *world)
+{
+	unsigned i = sim_random_below(&world->random, N_LOCKS);
+	struct lock *lock = &world->locks[i];
+
+	(void)snprintf(lock->data, sizeof(lock->data), "%" PRIu64, world->step);
+	trace(world, "the admin writes to lock %u", i);
+	return sim_server_set(world->server, lock_node(world, i), lock->data);
+}
+
+/* As if that many contenders had come and gone. */
+static bool step_wind(struct world *world)
+{
+	static const int32_t ends[] = {
+		1 << 30,
+		INT32_MAX - 1000000,
+		INT32_MAX - 3,
+	};
+	unsigned i = sim_random_below(&world->random, N_LOCKS);
+	unsigned end = world->config->wind_far
+			       ? sim_random_below(&world->random, 3)
+			       : 0;
+	struct sim_node *node = lock_node(world, i);
+	int32_t to = ends[end] - (int32_t)sim_random_below(&world->random, 4);
+
+	if (node->counter >= to)
+		return false;
+	trace(world, "the numbers of lock %u leap to %" PRId32, i, to);
+	node->counter = node->outstanding = to;
+	world->locks[i].wound_far |= end > 0;
+	return true;
+}
+
 static bool step_foreign(struct world *world)
 {
 	return foreigner_step(&world->foreigners[sim_random_below(
@@ -332,7 +391,8 @@ static const struct {
 	STEP(cut, false),	STEP(notice, true),  STEP(connect, true),
 	STEP(expire, false),	STEP(start, false),  STEP(release, true),
 	STEP(interrupt, false), STEP(lose, false),   STEP(admin, false),
-	STEP(touch, false),	STEP(foreign, true),
+	STEP(touch, false),	STEP(write, false),  STEP(wind, false),
+	STEP(foreign, true),
 };
 
 static uint32_t weight(const struct world *world, size_t i)
@@ -355,6 +415,8 @@ static void one_step(struct world *world)
 		at -= weight(world, i);
 
 	world->step++;
+	world->server->pipelined =
+		sim_random_chance(&world->random, world->config->pipelined);
 	world->server->now_ms += sim_random_below(&world->random, 20);
 	(void)steps[i].step(world);
 	check_all(world);
@@ -384,20 +446,42 @@ static void report_stuck(struct world *world)
 	violated(world, "no end in sight: somebody is never granted");
 }
 
-/* Without new faults everybody must come to an end: only holders (and the
- * lost) leave by themselves now, so that all others must be granted. */
-static void drain(struct world *world)
+static void run_dry(struct world *world)
 {
 	uint64_t limit = world->step + DRAIN_LIMIT;
 
-	trace(world, "draining");
-	world->draining = true;
 	while (!is_quiet(world)) {
 		one_step(world);
 		if (world->step > limit)
 			report_stuck(world);
 	}
 	check_drained(world);
+}
+
+/* Whatever has happened to a lock: one who comes to it alone mends it, unless
+ * its connection is cut already, as that of each client may be once. */
+static void mend(struct world *world)
+{
+	for (unsigned i = 0; i < N_LOCKS * (N_CLIENTS + 1); i++) {
+		struct user *user;
+
+		while (!(user = find_user(world, is_idle)))
+			one_step(world);
+		(void)user_start_plain(user, i % N_LOCKS);
+		run_dry(world);
+	}
+	check_mended(world);
+}
+
+/* Without new faults everybody must come to an end: only holders (and the
+ * lost) leave by themselves now, so that all others must be granted. */
+static void drain(struct world *world)
+{
+	trace(world, "draining");
+	world->draining = true;
+	run_dry(world);
+	if (world->config->wind)
+		mend(world);
 	world->draining = false;
 }
 
@@ -410,10 +494,12 @@ static void world_init(struct world *world, const struct config *config,
 	(void)sim_server_create(world->server, NULL, "/locks", false);
 	for (unsigned i = 0; i < N_LOCKS; i++) {
 		struct lock *lock = &world->locks[i];
+		struct sim_node *node;
 
 		(void)snprintf(lock->path, sizeof(lock->path), "/locks/%u", i);
-		lock->node = sim_server_create(world->server, NULL, lock->path,
-					       false);
+		node = sim_server_create(world->server, NULL, lock->path,
+					 false);
+		sim_server_set_acl(node, LOCK_ACL, sizeof(LOCK_ACL));
 	}
 	for (unsigned i = 0; i < N_CLIENTS; i++)
 		client_init(world, i);
@@ -448,20 +534,23 @@ static void check_coverage(struct world *world)
 	(void)printf("%s, seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64
 		     " granted, %" PRIu64 " busy, %" PRIu64 " failed, %" PRIu64
 		     " lost, %" PRIu64 " joins without a reply, %" PRIu64
-		     " granted to others\n",
+		     " granted to others, %" PRIu64 " refused, %" PRIu64
+		     " renewed\n",
 		     config->name, world->seed, world->step,
 		     entered(world, ZKFS_LOCKQ_HELD),
 		     entered(world, ZKFS_LOCKQ_BUSY),
 		     entered(world, ZKFS_LOCKQ_FAILED),
 		     entered(world, ZKFS_LOCKQ_LOST), world->lost_joins,
-		     world->foreign_grants);
+		     world->foreign_grants, world->refused, world->renewals);
 	if (world->step < 100000)
 		return;
 	if (entered(world, ZKFS_LOCKQ_HELD) < world->step / 1000 ||
 	    !entered(world, ZKFS_LOCKQ_BUSY) ||
 	    (config->cut && !world->lost_joins) ||
 	    (config->expire && !entered(world, ZKFS_LOCKQ_LOST)) ||
-	    (config->foreign && world->foreign_grants < world->step / 1000))
+	    (config->foreign && world->foreign_grants < world->step / 1000) ||
+	    (config->wind && world->renewals < world->step / 10000) ||
+	    (config->wind_far && world->refused < world->step / 10000))
 		violated(world, "the run has not met what it is for");
 }
 

@@ -151,7 +151,8 @@ static unsigned choose_families(struct world *world)
 	return 1 + sim_random_below(&world->random, ZKFS_FAMILY_ALL);
 }
 
-bool user_start(struct user *user)
+/* Lock, mode, try and deadline are set. */
+static bool begin(struct user *user)
 {
 	struct world *world = user->world;
 	struct zkfs_zk *zk = user->client->zk;
@@ -162,18 +163,8 @@ bool user_start(struct user *user)
 		.data = "host=host.example",
 	};
 
-	if (user->lockq || !zkfs_zk_connected(zk))
-		return false;
-
 	user->id = ++world->last_id * N_USERS + user->slot;
 	user->session = sim_port_session(zk);
-	user->lock = sim_random_below(&world->random, N_LOCKS);
-	user->mode = sim_random_chance(&world->random, world->config->shared)
-			     ? ZKFS_LOCK_SHARED
-			     : ZKFS_LOCK_EXCLUSIVE;
-	user->try = sim_random_chance(&world->random, world->config->try);
-	user->deadline =
-		sim_random_chance(&world->random, world->config->deadline);
 	user->leaving = user->given_up = user->tampered = false;
 	user->token_checked = false;
 	user->n_made = user->n_listed = 0;
@@ -195,6 +186,30 @@ bool user_start(struct user *user)
 			 zkfs_zk_session_id(zk));
 	pump(user);
 	return true;
+}
+
+bool user_start(struct user *user)
+{
+	struct world *world = user->world;
+	const struct config *config = world->config;
+
+	if (user->lockq || !zkfs_zk_connected(user->client->zk))
+		return false;
+	user->lock = sim_random_below(&world->random, N_LOCKS);
+	user->mode = sim_random_chance(&world->random, config->shared)
+			     ? ZKFS_LOCK_SHARED
+			     : ZKFS_LOCK_EXCLUSIVE;
+	user->try = sim_random_chance(&world->random, config->try);
+	user->deadline = sim_random_chance(&world->random, config->deadline);
+	return begin(user);
+}
+
+bool user_start_plain(struct user *user, unsigned lock)
+{
+	user->lock = lock;
+	user->mode = ZKFS_LOCK_EXCLUSIVE;
+	user->try = user->deadline = false;
+	return begin(user);
 }
 
 void user_leave(struct user *user)
@@ -230,7 +245,10 @@ static void check_end(struct user *user)
 		break;
 	case ZKFS_LOCKQ_FAILED:
 		right = (error == -EIO && lost) ||
-			(error == -ETIMEDOUT && user->deadline);
+			(error == -ETIMEDOUT && user->deadline) ||
+			(error == -EOVERFLOW &&
+			 world->locks[user->lock].wound_far);
+		world->refused += error == -EOVERFLOW;
 		break;
 	default:
 		break;
@@ -251,6 +269,10 @@ bool user_reap(struct user *user)
 		return false;
 
 	check_end(user);
+	if (zkfs_lockq_renewed(user->lockq) < 0)
+		violated(user->world, "user %u could not renew: %s", user->slot,
+			 strerror(-zkfs_lockq_renewed(user->lockq)));
+	user->world->renewals += zkfs_lockq_renewed(user->lockq) == 1;
 	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
 		zkfs_zk_cancel(user->client->zk, &user->reqs[i].req);
 		zkfs_zk_unwatch(user->client->zk, &user->watches[i].watch);

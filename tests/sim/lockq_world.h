@@ -24,6 +24,7 @@
 #define N_LOCKS	      2
 #define N_FOREIGNERS  4
 #define MAX_CONTENDER 128 /* znodes in one lock */
+#define LOCK_ACL      "whatever the port says"
 
 struct world;
 struct user;
@@ -35,7 +36,9 @@ struct config {
 	uint32_t execute, deliver, advance;
 	uint32_t cut, notice, connect, expire;
 	uint32_t start, release, interrupt, lose;
-	uint32_t admin, touch, foreign;
+	uint32_t admin, touch, write, foreign;
+	uint32_t wind, pipelined;
+	bool wind_far; /* to the very end of the sequence numbers */
 	uint32_t shared, try, deadline;
 };
 
@@ -112,8 +115,9 @@ struct foreigner {
 
 struct lock {
 	char path[32];
-	struct sim_node *node;
 	int64_t last_exclusive; /* token */
+	char data[16];		/* what was last written to it */
+	bool wound_far;		/* since when joins may be refused */
 };
 
 #define TRACE_LINES 60
@@ -135,7 +139,7 @@ struct world {
 
 	/* How often what was seen: a run without it proves nothing. */
 	uint64_t moves[_ZKFS_LOCKQ_STATE_N][_ZKFS_LOCKQ_STATE_N];
-	uint64_t lost_joins, foreign_grants;
+	uint64_t lost_joins, foreign_grants, refused, renewals;
 
 	char trace[TRACE_LINES][TRACE_BYTES];
 	unsigned trace_next;
@@ -150,6 +154,8 @@ void client_init(struct world *world, unsigned number);
 void client_fini(struct client *client);
 void user_init(struct world *world, unsigned slot);
 bool user_start(struct user *user);
+/* One that waits for this lock and gets it whatever else there is. */
+bool user_start_plain(struct user *user, unsigned lock);
 void user_leave(struct user *user);
 void user_give_up(struct user *user);
 /* Frees a contender that is over. Returns whether it was. */
@@ -166,10 +172,14 @@ bool foreigner_step(struct foreigner *foreigner);
 void foreigner_lost(struct world *world, const char *path);
 bool foreigner_holds(const struct foreigner *foreigner);
 
+/* The lock's directory as it is now: it may have been made anew. */
+struct sim_node *lock_node(const struct world *world, unsigned lock);
 int64_t contender_number(const char *name);
 bool contender_is_shared(const char *name);
 
 void check_all(struct world *world);
 void check_drained(struct world *world);
+/* Of locks that somebody has been alone in. */
+void check_mended(struct world *world);
 
 #endif

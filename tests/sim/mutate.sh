@@ -23,7 +23,7 @@ caught=0
 failed=0
 
 # The parts a mutation may change; all others are compiled once.
-parts="names queue lockq lockq_own lockq_recipe"
+parts="names queue lockq lockq_own lockq_recipe lockq_renew"
 others="fs/base/hash.c fs/base/path.c fs/base/error.c fs/base/util.c
 	tests/sim/server.c tests/sim/port.c tests/sim/lockq_sim.c
 	tests/sim/lockq_user.c tests/sim/lockq_foreign.c
@@ -37,7 +37,7 @@ compile() { # SOURCE OBJECT
 # Runs all configurations; fails with the first that fails.
 simulate() { # PROGRAM LOG
 	for seed in $seeds; do
-		for config in all foreign storm calm; do
+		for config in all foreign storm calm wound; do
 			"$1" --config "$config" --seed "$seed" \
 				--steps "$steps" >"$2" 2>&1 || return 1
 		done
@@ -162,5 +162,28 @@ mutate own-end-overlooked lockq \
 mutate blocker-gone-before-asked lockq_recipe \
 	'/^static void reply_blocker/,/^}/ s/zkfs_lockq_blocker_gone\(lockq\);/(void)0;/'
 
+# -- numbers that begin anew --
+
+mutate near-end-accepted lockq_renew \
+	's/return sequence < 0 \|\| sequence > NEAR_END;/return false;/'
+mutate negative-is-small lockq_renew \
+	's/return sequence < 0 \|\| sequence > NEAR_END;/return sequence > NEAR_END;/'
+mutate never-renewed lockq_renew \
+	's/return sequence < 0 \|\| sequence > LARGE;/return false;/'
+mutate refused-join-does-not-renew lockq_renew \
+	's/return sequence < 0 \|\| sequence > LARGE;/return sequence > LARGE \&\& sequence <= NEAR_END;/'
+mutate renewed-without-its-data lockq_renew \
+	's/\.len = renew->len,/.len = 0,/'
+mutate renewed-without-its-acl lockq_renew \
+	's/\.acl = renew->acl,/.acl = NULL,/' \
+	's/\.acl_len = renew->acl_len,/.acl_len = 0,/'
+mutate renewed-over-a-write lockq_renew \
+	's/\.version = renew->stat\.version,/.version = ZKFS_ZK_ANY_VERSION,/'
+mutate renewed-as-never-written lockq_renew \
+	's/if \(renew->stat\.version > 0\)/if (0)/'
+mutate refused-renewal-is-done lockq_renew \
+	'/case ZKFS_E_NOTEMPTY:/,/return true/ s/leave_plainly\(lockq, 0\);/zkfs_lockq_left(lockq);/'
+mutate lost-renewal-is-done lockq_renew \
+	's/^\tcase ZKFS_E_LOST:$/\tcase ZKFS_E_LOST: zkfs_lockq_left(lockq); return true;/'
 echo "$caught caught, $failed not caught"
 [ "$failed" -eq 0 ]

@@ -327,6 +327,8 @@ static void test_number_near_its_end(void **state)
 			zkfs_lockq_free(lockq);
 			continue;
 		}
+		(void)next(lockq, ZKFS_LOCKQ_ASK_DIR, "/locks/job");
+		answer(lockq, ZKFS_LOCKQ_ASK_DIR, ZKFS_E_NOAUTH);
 		(void)next(lockq, LEAVE, NULL);
 		answer(lockq, LEAVE, ZKFS_E_OK);
 		empty_list(lockq);
