@@ -319,6 +319,22 @@ static void follow_state(struct zkfs_contender *contender)
 	}
 }
 
+static void report_renewal(const struct zkfs_contender *contender)
+{
+	int renewed = zkfs_lockq_renewed(contender->lockq);
+
+	if (renewed > 0)
+		zkfs_info("\"%s\": its sequence numbers had grown large and "
+			  "begin anew",
+			  contender->lock);
+	if (renewed >= 0 || contender->fs->told_of_numbers)
+		return;
+	contender->fs->told_of_numbers = true;
+	zkfs_warning("\"%s\": its sequence numbers have grown large and cannot "
+		     "begin anew: %s; near their end nobody joins any more",
+		     contender->lock, strerror(-renewed));
+}
+
 void zkfs_contender_settle(struct zkfs_contender *contender)
 {
 	struct zkfs_fs *fs = contender->fs;
@@ -332,6 +348,7 @@ void zkfs_contender_settle(struct zkfs_contender *contender)
 		contender->owner->changed(contender->owner);
 	if (zkfs_contender_joined(contender))
 		return;
+	report_renewal(contender);
 	if (!contender->owner && !contender->claim)
 		zkfs_contender_drop(contender);
 	zkfs_lock_left(fs);

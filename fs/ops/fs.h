@@ -70,6 +70,7 @@ struct zkfs_fs {
 	uint64_t generation; /* of the session, as last heard */
 	int64_t received_us; /* when the request came that is being taken */
 	struct zkfs_metrics metrics;
+	bool told_of_numbers; /* that a lock's cannot begin anew: said once */
 	bool ready; /* the kernel's INIT was answered: the mount is usable */
 };
 

@@ -30,6 +30,16 @@
 
 /* Look-up */
 
+/* A lock's directory is made anew when its sequence numbers have grown large,
+ * by us or by others (core/lockq_renew): it goes on being the lock that a shell
+ * stands in or has a `.lock` open of. */
+static void adopt_lock(const struct zkfs_fs *fs, struct zkfs_node *node)
+{
+	if (node->current && !node->unlinked &&
+	    zkfs_lock_is_lock_node(fs, node))
+		node->adopt = true;
+}
+
 struct zkfs_node *zkfs_meta_intern(struct zkfs_fs *fs, struct zkfs_node *parent,
 				   const char *name,
 				   const struct zkfs_stat *stat)
@@ -39,6 +49,8 @@ struct zkfs_node *zkfs_meta_intern(struct zkfs_fs *fs, struct zkfs_node *parent,
 	int64_t now = zkfs_clock_ms();
 	struct zkfs_node *node;
 
+	if (old && old->czxid != stat->czxid)
+		adopt_lock(fs, old);
 	if (type == ZKFS_TYPE_FILE && old && old->type == ZKFS_TYPE_DIR &&
 	    (old->adopt || old->czxid == stat->czxid) &&
 	    now < old->dir_until_ms)
@@ -216,10 +228,13 @@ static void answer_gone(struct zkfs_op *op)
 	zkfs_reply_attr(op, &st, 0);
 }
 
-static bool same_node(struct zkfs_node *node, const struct zkfs_stat *stat)
+static bool same_node(const struct zkfs_fs *fs, struct zkfs_node *node,
+		      const struct zkfs_stat *stat)
 {
 	if (node->id == ZKFS_TREE_ROOT_ID)
 		return true;
+	if (node->czxid != stat->czxid)
+		adopt_lock(fs, node);
 	if (node->adopt) {
 		node->adopt = false;
 		node->czxid = stat->czxid;
@@ -238,7 +253,7 @@ static void on_getattr(struct zkfs_zk_req *req,
 		answer_gone(op);
 	} else if (reply->error) {
 		zkfs_reply_zk_error(op, reply->error);
-	} else if (!same_node(op->node, reply->stat)) {
+	} else if (!same_node(op->fs, op->node, reply->stat)) {
 		answer_gone(op);
 	} else {
 		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
@@ -341,7 +356,7 @@ static void on_setattr_get(struct zkfs_zk_req *req,
 	struct setattr_op *set = setattr_from_zk(req);
 	struct zkfs_op *op = &set->store.op;
 
-	if (reply->error || !same_node(op->node, reply->stat)) {
+	if (reply->error || !same_node(op->fs, op->node, reply->stat)) {
 		int error = zkfs_error_to_errno(reply->error);
 
 		zkfs_reply_error(op,

@@ -203,11 +203,24 @@ class Commands:
         return "".join("%d\n" % getattr(stat, f) for f in fields).encode()
 
     @staticmethod
-    def protect(session, path, scheme, name, *perms):
-        """Sets the ACL to scheme:name with permissions read, write, ..."""
-        acl = make_acl(scheme, name, **{p: True for p in perms})
-        session.client.set_acls(path, [acl])
+    def protect(session, path, *words):
+        """Sets the ACL: SCHEME NAME read write ... [-- SCHEME NAME ...]"""
+        acls = []
+        for entry in " ".join(words).split(" -- "):
+            scheme, name, *perms = entry.split()
+            acls.append(make_acl(scheme, name, **{p: True for p in perms}))
+        session.client.set_acls(path, acls)
         return b""
+
+    @staticmethod
+    def acl(session, path):
+        """The ACL, an entry a line: SCHEME NAME rwcda"""
+        lines = ""
+        for acl in session.client.get_acls(path)[0]:
+            perms = "".join(letter for bit, letter in enumerate("rwcda")
+                            if acl.perms >> bit & 1)
+            lines += "%s %s %s\n" % (acl.id.scheme, acl.id.id, perms)
+        return lines.encode()
 
     @staticmethod
     def auth(session, scheme, credentials):
