@@ -13,6 +13,7 @@
 # ZKFS_INTEROP_ROUNDS=N: each of the crowd takes so many locks.
 
 load lib
+load own_server
 load ensemble
 
 curator_class_path() {
@@ -53,29 +54,9 @@ teardown_file() {
 }
 
 setup() {
-	OWN=$BATS_TEST_TMPDIR/own
 	e2e_setup
 	limit 180
 	zk create /locks/x
-}
-
-teardown() {
-	local rc=0
-
-	e2e_teardown || rc=1
-	if [ -e "$OWN/zkfs/pid" ]; then
-		own_server stop || rc=1
-	fi
-	return "$rc"
-}
-
-# A server that looks for empty containers all the time, and not each minute.
-own_server() {
-	XDG_STATE_HOME=$OWN ZKFS_LOCAL_TICK=200 \
-		ZKFS_LOCAL_JAVA_OPTIONS="-Dzookeeper.forceSync=no
-			-Dznode.container.checkIntervalMs=20" \
-		timeout 60 "$E2E_TOP/packaging/zkfs-local" "$@" \
-		</dev/null >/dev/null 3>&- 4>&-
 }
 
 interop() {
@@ -210,15 +191,11 @@ row() {
 }
 
 @test "interop: a lock that Curator made and the server removes when empty" {
-	local port
-
-	own_server start -n
-	port=$(<"$OWN/zkfs/port")
-	SOURCE=127.0.0.1:$port/own
-	zk_at "127.0.0.1:$port" root create /own
+	# shellcheck disable=SC2034 # it looks all the time, not each minute
+	OWN_JAVA_OPTIONS=-Dznode.container.checkIntervalMs=20
+	own_server
 	zk_mount A
 	zk_mount B
 	touch "$A"/file{0..7}
 	interop containers "$A" "$B"
-	zk_at "127.0.0.1:$port" root close
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # own_server.bash: for what needs a server of the test's own, one that may be
-# killed and stopped. Loaded after lib.
+# killed and stopped, or runs with OWN_JAVA_OPTIONS. Loaded after lib.
 
 teardown() {
 	local rc=0
@@ -27,7 +27,8 @@ own_server_start() {
 	local state=$BATS_TEST_TMPDIR/own
 
 	XDG_STATE_HOME=$state ZKFS_LOCAL_TICK=200 \
-		ZKFS_LOCAL_JAVA_OPTIONS=-Dzookeeper.forceSync=no \
+		ZKFS_LOCAL_JAVA_OPTIONS="-Dzookeeper.forceSync=no
+			${OWN_JAVA_OPTIONS:-}" \
 		timeout 60 "$E2E_TOP/packaging/zkfs-local" start -n \
 		>/dev/null 3>&- 4>&- 8>&-
 	OWN_PORT=$(<"$state/zkfs/port")
