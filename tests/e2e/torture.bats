@@ -127,7 +127,7 @@ judged() {
 # -- the controls: what breaks the rules is noticed --------------------------
 
 control() {
-	limit 180
+	limit 360
 	torture --zkfs "$ZKFS" --work "$BATS_TEST_TMPDIR/work" --seconds 60 \
 		--seed "${ZKFS_TORTURE_SEED:-$RANDOM}" --control "$1" 3>&- 4>&-
 }
@@ -145,7 +145,7 @@ control() {
 @test "torture: never two in one lock, and nothing left of anybody" {
 	local seconds=${ZKFS_TORTURE_SECONDS:-25}
 
-	limit $((seconds + 200))
+	limit $((seconds + 320))
 	torture --zkfs "$ZKFS" --work "$BATS_TEST_TMPDIR/work" \
 		--seconds "$seconds" --seed "${ZKFS_TORTURE_SEED:-$RANDOM}" \
 		3>&- 4>&-

@@ -6,6 +6,8 @@ import signal
 import time
 
 PR_SET_PDEATHSIG = 1
+# What ends the torturer, in good order.
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 libc = ctypes.CDLL(None, use_errno=True)
 
 

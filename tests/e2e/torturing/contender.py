@@ -13,7 +13,7 @@ import select
 import signal
 import time
 
-from torturing.children import die_with_parent, error_name, libc
+from torturing.children import ENDS, die_with_parent, error_name, libc
 from torturing.trace import Trace, now
 
 LOCKS = ["l0", "l1", "l2"]
@@ -204,8 +204,9 @@ class NoLock(Way):
 
 
 class Contender:
-    def __init__(self, settings, name, seed):
+    def __init__(self, settings, number, name, seed):
         self.settings = settings
+        self.number = number
         self.rng = random.Random(seed)
         self.trace = Trace(settings.trace)
         self.name = name
@@ -217,7 +218,7 @@ class Contender:
 
     def label(self):
         """Of the entries; the next process with our number has it again."""
-        return self.name.partition(".")[0]
+        return "c%d" % self.number
 
     def on_mount(self, mount):
         """A descriptor of the mount's top, to work from."""
@@ -249,11 +250,15 @@ class Contender:
             os.close(top)
 
     def look(self, way):
-        before = now()
-        try:
-            token = way.look()
-        except OSError as error:
-            raise Lost(error_name(error.errno)) from error
+        while True:
+            before = now()
+            try:
+                token = way.look()
+                break
+            except InterruptedError:
+                pass
+            except OSError as error:
+                raise Lost(error_name(error.errno)) from error
         self.say("looked", at=before, **({"token": token} if token else {}))
 
     def seconds(self):
@@ -262,15 +267,23 @@ class Contender:
             return self.rng.uniform(0, 1.5) * self.settings.session_seconds
         return self.rng.uniform(0, 0.1)
 
+    def moments(self):
+        """The moments of a critical section. Some cling to what they have
+        while something is frozen or away: that is when it may be lost."""
+        begin = time.monotonic()
+        end = begin + self.seconds()
+        limit = begin + 2.5 * self.settings.session_seconds
+        clings = self.rng.random() < 0.7
+        while time.monotonic() < end or (
+                clings and self.settings.board.is_trouble() and
+                time.monotonic() < limit):
+            time.sleep(self.rng.uniform(0, 0.1))
+            yield
+
     def keep(self, way):
         """The critical section: each deed rests on a look just before it."""
-        end = time.monotonic() + self.seconds()
         self.look(way)
-        while True:
-            left = end - time.monotonic()
-            if left <= 0:
-                break
-            time.sleep(min(left, self.rng.uniform(0, 0.1)))
+        for _ in self.moments():
             if self.settings.disobeys:
                 self.say("looked")
             else:
@@ -285,6 +298,8 @@ class Contender:
         try:
             self.take(way, mount)
             self.say("acquired")
+            self.settings.board.hold(self.number,
+                                     self.settings.mounts.index(mount))
             self.keep(way)
             self.say("releases")
             return True
@@ -294,6 +309,7 @@ class Contender:
             self.say("lost", error=lost.args[0])
         finally:
             way.close()
+            self.settings.board.let_go(self.number)
         return False
 
     def run(self):
@@ -317,18 +333,20 @@ def insist(contender, kind, mount, seconds):
             return
 
 
-def fork(settings, name, seed, work):
+def fork(settings, number, name, seed, work):
     """Runs work(contender) in a new process; returns its pid."""
+    settings.board.let_go(number)  # its predecessor may have been killed
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
         return pid
     try:
-        die_with_parent(signal.SIGKILL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        for end in ENDS:
+            signal.signal(end, signal.SIG_DFL)
         signal.signal(signal.SIGUSR1, lambda number, frame: None)
-        contender = Contender(settings, name, seed)
+        die_with_parent(signal.SIGKILL)
+        contender = Contender(settings, number, name, seed)
         try:
             work(contender)
         except BaseException as error:  # pylint: disable=broad-except

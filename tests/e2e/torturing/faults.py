@@ -8,6 +8,7 @@ import heapq
 import signal
 import time
 
+from torturing.board import Board
 from torturing.children import send
 
 QUORUM_SECONDS = 3
@@ -15,6 +16,7 @@ QUORUM_SECONDS = 3
 
 class Faults:
     def __init__(self, rng, trace, ensemble, mounts, session_seconds):
+        self.board = Board()
         self.rng = rng
         self.trace = trace
         self.ensemble = ensemble
@@ -35,6 +37,15 @@ class Faults:
         while self.steps and self.steps[0][0] <= time.monotonic():
             heapq.heappop(self.steps)[2]()
 
+    def trouble_for(self, seconds, undo):
+        """Contenders know that something is going on until it is undone."""
+        def calm():
+            undo()
+            self.board.trouble(-1)
+
+        self.board.trouble(1)
+        self.later(seconds, calm)
+
     def heal(self):
         """All that was begun is ended, and who is not there is started."""
         while self.steps:
@@ -53,7 +64,9 @@ class Faults:
     def next(self):
         if not self.deck:
             self.deck = [self.kill_server, self.kill_leader, self.kill_two,
-                         self.kill_all, self.freeze_server, self.freeze_leader,
+                         self.kill_all, self.freeze_server,
+                         self.freeze_server_long, self.freeze_server_long,
+                         self.freeze_server_long, self.freeze_leader,
                          self.freeze_all, self.freeze_daemon,
                          self.freeze_daemon_long, self.freeze_daemon_long,
                          self.kill_daemon, self.kill_daemon, self.end_daemon,
@@ -76,7 +89,7 @@ class Faults:
         self.say(what, *servers)
         for server in servers:
             how(server)
-            self.later(seconds, lambda server=server: undo(server))
+            self.trouble_for(seconds, lambda server=server: undo(server))
 
     def kill(self, what, servers, seconds):
         self.down(what, servers, lambda server: server.kill(),
@@ -87,7 +100,7 @@ class Faults:
                   lambda server: server.frozen and server.thaw(), seconds)
 
     def kill_server(self):
-        self.kill("kill-server", [self.rng.choice(self.ensemble.servers)],
+        self.kill("kill-server", [self.a_server()],
                   self.rng.uniform(0, 4))
 
     def kill_leader(self):
@@ -102,9 +115,20 @@ class Faults:
         self.kill("kill-all", self.ensemble.servers,
                   self.rng.uniform(0, QUORUM_SECONDS))
 
+    def a_server(self):
+        """Preferably one that a holder's mount cannot do without."""
+        servers = self.ensemble.servers
+        wanted = [servers[i] for i in self.board.mounts() if i < len(servers)]
+        return self.rng.choice(wanted or servers)
+
     def freeze_server(self):
-        self.freeze("freeze-server", [self.rng.choice(self.ensemble.servers)],
-                    self.rng.uniform(0, 1.5) * self.session_seconds)
+        self.freeze("freeze-server", [self.a_server()],
+                    self.rng.uniform(0, 1) * self.session_seconds)
+
+    def freeze_server_long(self):
+        """Who has no other server is cut off beyond the session's end."""
+        self.freeze("freeze-server-long", [self.a_server()],
+                    self.rng.uniform(1.2, 2) * self.session_seconds)
 
     def freeze_leader(self):
         self.freeze("freeze-leader", [self.ensemble.leader()],
@@ -119,14 +143,16 @@ class Faults:
     def a_daemon(self):
         up = [mount for mount in self.mounts
               if mount.is_up() and mount.is_mounted()]
-        return self.rng.choice(up) if up else None
+        wanted = [self.mounts[i] for i in self.board.mounts()
+                  if self.mounts[i] in up]
+        return self.rng.choice(wanted or up) if up else None
 
     def freeze_for(self, what, seconds):
         mount = self.a_daemon()
         if mount:
             self.say(what, mount)
             mount.freeze()
-            self.later(seconds, lambda: mount.frozen and mount.thaw())
+            self.trouble_for(seconds, lambda: mount.frozen and mount.thaw())
 
     def freeze_daemon(self):
         self.freeze_for("freeze-daemon",

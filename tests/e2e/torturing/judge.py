@@ -20,9 +20,11 @@ SHOWN = 20
 FAILURES = {"EAGAIN", "EEXIST", "EINTR", "EIO", "ETIMEDOUT", "ENOTCONN",
             "ECONNABORTED", "AWAY"}
 # Why a look may: the lock is lost; or the daemon is gone, and the lock with it.
-# A directory is not there any more, or has no token.
 LOSSES = {"EIO", "ENOTCONN", "ECONNABORTED"}
-LOSSES_OF_DIRECTORY = LOSSES | {"ENOENT", "ENODATA", "ESTALE"}
+# An attribute that is looked at by path is not there any more, or no server
+# says so.
+LOSSES_OF = {"mkdir": {"ENOENT", "ENODATA", "ESTALE", "ETIMEDOUT"},
+             "flock-file": {"ENODATA"}}
 
 
 class Hold:
@@ -134,7 +136,7 @@ class Judge:
 
     def judge_outcome(self, hold):
         kind, _, error = hold.outcome.partition(":")
-        losses = LOSSES_OF_DIRECTORY if hold.way == "mkdir" else LOSSES
+        losses = LOSSES | LOSSES_OF.get(hold.way, set())
         if kind == "failed" and error not in FAILURES or \
                 kind == "lost" and error not in losses:
             self.blame("errno", "%s by %s: %s is no answer" % (

@@ -15,6 +15,7 @@ from torturing.trace import Trace, read
 from torturing.tree import Tree
 
 SERVICE_SECONDS = 60
+INSIST_SECONDS = 90  # on a machine with much else to do
 CHROOT = "/torture"
 
 
@@ -27,6 +28,7 @@ class Torture:
         self.mounts = [self.new_mount(i) for i in range(settings.n_mounts)]
         self.faults = Faults(self.rng, self.trace, self.ensemble, self.mounts,
                              settings.session_seconds)
+        settings.board = self.faults.board
         self.pids = {}  # of contenders: their number
         self.n_forked = 0
 
@@ -69,7 +71,7 @@ class Torture:
     def fork(self, number, work):
         self.n_forked += 1
         name = "c%d.%d" % (number, self.n_forked)
-        pid = contender.fork(self.settings, name,
+        pid = contender.fork(self.settings, number, name,
                              "%s-%s" % (self.settings.seed, name), work)
         self.pids[pid] = number
         return pid
@@ -149,8 +151,10 @@ class Torture:
             if not mount.appears(MOUNT_SECONDS):
                 self.stuck("mounting_" + mount.name)
 
-    def end_contenders(self):
-        if not self.all_end(END_SECONDS + 3 * self.settings.session_seconds):
+    def end_contenders(self, seconds=0):
+        """Each has at most a wait, which others' sessions end, before it."""
+        if not self.all_end(END_SECONDS + seconds +
+                            3 * self.settings.session_seconds):
             for pid in self.pids:
                 self.stuck("contender_%d:%s" % (pid, where(pid)))
                 send(pid, signal.SIGKILL)
@@ -169,9 +173,9 @@ class Torture:
         for mount in self.mounts:
             for kind in contender.WAYS:
                 self.fork(number, lambda one, kind=kind, path=mount.path:
-                          contender.insist(one, kind, path, END_SECONDS))
+                          contender.insist(one, kind, path, INSIST_SECONDS))
                 number += 1
-        self.end_contenders()
+        self.end_contenders(INSIST_SECONDS)
 
     def look_at_tree(self, when):
         for lock, name in self.tree().left(
