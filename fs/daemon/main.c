@@ -29,6 +29,8 @@
 #include "fs/daemon/opts.h"
 #include "fs/daemon/watchdog.h"
 #include "fs/ops/fs.h"
+#include "fs/ops/notifier.h"
+#include "fs/ops/notify.h"
 #include "fs/zk/auth.h"
 #include "fs/zk/servers.h"
 #include "fs/zk/session.h"
@@ -36,7 +38,9 @@
 #define EXIT_USAGE     2
 #define PROBE_MS_MAX   5000
 #define DRAIN_LIMIT_MS 3000
-#define WORDS	       512
+/* What can be had without an abort is had at once. */
+#define NOTIFIER_LIMIT_MS 200
+#define WORDS		  512
 
 struct daemon {
 	struct zkfs_opts opts;
@@ -200,7 +204,11 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 	d->fs.session = d->loop.session;
 	d->loop.fs = &d->fs;
 	start_watchdog(d);
-	return 0;
+	error = zkfs_notify_start(&d->fs);
+	if (error)
+		(void)snprintf(d->words, WORDS, "cannot start a thread: %s",
+			       strerror(-error));
+	return error;
 }
 
 /* The mount answers: the command that started us may return. */
@@ -251,14 +259,35 @@ static int catch_signals(struct daemon *d)
 	return d->loop.signal_fd < 0 ? -errno : 0;
 }
 
+/* All requests that were read are answered. Others may hold the directory that
+ * its thread waits for, and are not read any more. */
+static void end_notifier(struct daemon *d)
+{
+	if (!d->fs.notifier)
+		return;
+	if (!zkfs_notifier_wait(d->fs.notifier, NOTIFIER_LIMIT_MS)) {
+		if (d->abort_fd < 0) {
+			zkfs_error("cannot abort the mount on '%s', which the "
+				   "kernel holds; it needs 'umount -f'",
+				   d->path);
+			return;
+		}
+		zkfs_fusectl_abort(d->abort_fd);
+	}
+	d->fs.notifier = zkfs_notifier_free(d->fs.notifier);
+}
+
 static void tear_down(struct daemon *d)
 {
+	if (d->fs.notifier)
+		zkfs_notifier_close(d->fs.notifier);
 	if (d->loop.fs)
 		zkfs_loop_drain(&d->loop, DRAIN_LIMIT_MS);
 	/* Requests under way are answered through the session, so before it
 	 * goes. */
 	if (d->has_fs)
 		zkfs_fs_fini(&d->fs);
+	end_notifier(d);
 	zkfs_unmount(d->loop.session, d->path, d->device);
 	zkfs_watchdog_stop(&d->watchdog);
 	if (d->abort_fd >= 0)

@@ -24,6 +24,7 @@
 
 struct fuse_lowlevel_ops;
 struct fuse_session;
+struct zkfs_notifier;
 
 /* How many handles one mount keeps open; one more is ENFILE. */
 #define ZKFS_HANDLES_MAX 65536
@@ -55,6 +56,8 @@ struct zkfs_fs {
 	struct zkfs_fs_config config;
 	struct zkfs_zk *zk;
 	struct fuse_session *session;
+	struct zkfs_notifier *notifier;
+	bool names_lost; /* the kernel keeps names that it was not told of */
 	struct zkfs_tree tree;
 	struct zkfs_hash handles; /* struct zkfs_handle, by fh */
 	uint64_t last_fh;

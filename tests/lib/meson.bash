@@ -2,7 +2,7 @@
 # meson: the tests that meson knows, a suite at a time. Test cases are counted
 # from the report that meson writes, so that each line of TAP is one.
 
-meson_suites=(unit sim fuzz session)
+meson_suites=(unit sim fuzz session mount)
 
 # Usage: group_meson BUILD SUITE
 group_meson() {
