@@ -76,6 +76,7 @@ struct zkfs_call *zkfs_call_new(struct zkfs_zk *zk, enum zkfs_zk_kind kind,
 	call->zk = zk;
 	call->kind = kind;
 	call->bytes = bytes;
+	call->sent_us = zkfs_clock_us();
 	zkfs_list_append(&zk->calls, &call->link);
 	zk->n_calls++;
 	zk->calls_bytes += bytes;
@@ -116,6 +117,7 @@ static void tell(struct zkfs_zk *zk, struct zkfs_zk_req *req,
 	if (zk->closing)
 		return;
 	reply->generation = zk->generation;
+	zk->metrics.kinds[req->kind].outcomes[reply->error]++;
 	req->done(req, reply);
 }
 
@@ -153,12 +155,15 @@ void zkfs_call_finish(struct zkfs_call *call, int code,
 		return;
 	switch (zkfs_retry_decide(call->kind, code, true, &reply->error)) {
 	case ZKFS_RETRY_AGAIN:
+		zk->metrics.resent++;
 		zkfs_outbox_again(&zk->outbox, req);
 		break;
 	case ZKFS_RETRY_LOST:
 		zkfs_call_tell(zk, req, ZKFS_E_LOST);
 		break;
 	case ZKFS_RETRY_ANSWER:
+		zkfs_histogram_add(&zk->metrics.kinds[call->kind].latency,
+				   zkfs_clock_us() - call->sent_us);
 		tell(zk, req, reply);
 		break;
 	}

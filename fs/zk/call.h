@@ -26,6 +26,7 @@ struct zkfs_call {
 	struct zkfs_zk_req *req; /* NULL: nobody waits any more */
 	enum zkfs_zk_kind kind;
 	size_t bytes;
+	int64_t sent_us;
 	struct zkfs_watch_half *half; /* the watch it may set, or NULL */
 
 	/* MULTI: one of each an operation, behind this in memory. */

@@ -189,6 +189,7 @@ void zkfs_completion_watcher(zhandle_t *zh zkfs_unused, int type,
 	 * gives no event. */
 	if (type == ZOO_SESSION_EVENT || zk->closing)
 		return;
+	zk->metrics.watch_events++;
 	zkfs_debug("event %d on \"%s\"", type, path);
 	if (type == ZOO_CREATED_EVENT)
 		zkfs_watch_event(&zk->watches, path, ZKFS_ZK_CREATED);

@@ -6,6 +6,7 @@
  *   call.c        those that are under way
  *   completion.c  what the library calls
  *   connection.c  the socket
+ *   report.c      numbers for operators
  *   session.c     handle, state, and the turn of the loop
  */
 #ifndef ZKFS_ZK_PRIVATE_H
@@ -19,6 +20,7 @@
 
 #include "fs/zk/outbox.h"
 #include "fs/zk/watch.h"
+#include "include/zkfs/report.h"
 #include "include/zkfs/zk.h"
 
 struct zkfs_auth;
@@ -47,6 +49,7 @@ struct zkfs_zk {
 
 	zhandle_t *zh; /* NULL between two sessions */
 	enum zkfs_session_state state;
+	int64_t since_ms; /* it is that */
 	uint64_t generation;
 	int64_t session_id;
 	int timeout_ms; /* negotiated */
@@ -69,6 +72,7 @@ struct zkfs_zk {
 	size_t calls_bytes;
 	struct zkfs_watch_table watches;
 	struct zkfs_link listeners;
+	struct zkfs_zk_metrics metrics;
 };
 
 /* Whether requests can be handed to the library. */

@@ -192,6 +192,9 @@ static void hand_over(struct zkfs_zk *zk, struct zkfs_zk_req *req)
 						req->kind == ZKFS_ZK_CHILDREN
 							? ZKFS_WATCH_CHILD
 							: ZKFS_WATCH_DATA);
+	if (req->watch && !call->half)
+		zk->metrics.watches_refused++;
+	zk->metrics.sent_bytes += size;
 	rc = send_one(zk->zh, call, req);
 	if (rc != ZOK)
 		refused(zk, call, rc);

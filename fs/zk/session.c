@@ -68,6 +68,7 @@ static void move(struct zkfs_zk *zk, enum zkfs_session_state next)
 		   states[next].name);
 	assert(states[zk->state].next & (1U << next));
 	zk->state = next;
+	zk->since_ms = zkfs_clock_ms();
 }
 
 bool zkfs_session_usable(const struct zkfs_zk *zk)
@@ -197,6 +198,7 @@ static void entered_connected(struct zkfs_zk *zk)
 	zk->begun_ms = zk->attempt_ms;
 	zk->attempt_ms = ZKFS_NEVER;
 	zk->n_cuts = 0;
+	zk->metrics.connections++;
 	if (fresh) {
 		zk->generation++;
 		zk->session_id = id->client_id;
@@ -239,6 +241,7 @@ static void end_session(struct zkfs_zk *zk, enum zkfs_session_state state)
 
 static void entered_expired(struct zkfs_zk *zk)
 {
+	zk->metrics.expiries++;
 	zkfs_warning("session 0x%" PRIx64 " has expired", zk->session_id);
 	end_session(zk, ZKFS_SESSION_EXPIRED);
 	next_session(zk);
@@ -361,6 +364,7 @@ static int zk_new(const struct zkfs_session_config *config,
 	zkfs_list_init(&zk->listeners);
 	zkfs_outbox_init(&zk->outbox);
 	zk->state = ZKFS_SESSION_CONNECTING;
+	zk->since_ms = zkfs_clock_ms();
 	zk->auth = config->auth;
 	zk->asked_ms = config->timeout_ms;
 	zk->timeout_ms = config->timeout_ms;

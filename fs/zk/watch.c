@@ -42,6 +42,7 @@ int zkfs_watch_init(struct zkfs_watch_table *table, size_t budget,
 {
 	zkfs_list_init(&table->idle);
 	table->n_idle = 0;
+	table->n_charged = 0;
 	table->bytes = 0;
 	table->budget = budget;
 	table->prefix_len = prefix_len;
@@ -106,10 +107,13 @@ static void refresh(struct zkfs_watch_table *table,
 	bool charged = half->armed || half->n_pending > 0;
 
 	assert(half->armed || zkfs_list_empty(&half->subscribers));
-	if (charged && !half->charged)
+	if (charged && !half->charged) {
 		table->bytes += cost(table, slot_of(half)->path);
-	else if (!charged && half->charged)
+		table->n_charged++;
+	} else if (!charged && half->charged) {
 		table->bytes -= cost(table, slot_of(half)->path);
+		table->n_charged--;
+	}
 	half->charged = charged;
 	set_idle(table, half,
 		 half->armed && half->n_pending == 0 &&

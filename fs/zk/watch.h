@@ -53,6 +53,7 @@ struct zkfs_watch_table {
 	struct zkfs_hash slots; /* by path */
 	struct zkfs_link idle;	/* zkfs_watch_half.idle, oldest first */
 	size_t n_idle;
+	size_t n_charged; /* halves */
 	size_t bytes;
 	size_t budget;
 	size_t prefix_len; /* of the chroot */
