@@ -13,17 +13,11 @@
 #include "fs/ops/contender.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/queuefile.h"
+#include "fs/ops/textfile.h"
 #include "include/zkfs/path.h"
 
 /* How much of what a contender's owner wrote is shown. */
 #define DATA_MAX 4096
-
-/* An entry opened for reading: its text as it was then. */
-struct text {
-	struct zkfs_handle handle;
-	size_t len;
-	char data[];
-};
 
 struct text_op {
 	struct zkfs_entry_look look;
@@ -215,41 +209,12 @@ void zkfs_entry_look(struct zkfs_entry_look *look,
 
 /* Opening to read */
 
-void zkfs_entry_open_text(struct zkfs_op *op, struct fuse_file_info *fi,
-			  const char *data, size_t len)
-{
-	struct zkfs_fs *fs = op->fs;
-	struct text *text = malloc(sizeof(*text) + len);
-	int error = -ENOMEM;
-
-	if (text) {
-		*text = (struct text){
-			.len = len,
-			.handle.nonblock = fi->flags & O_NONBLOCK,
-		};
-		memcpy(text->data, data, len);
-		error = zkfs_handle_add(fs, &text->handle, ZKFS_HANDLE_TEXT,
-					op->node);
-	}
-	if (error) {
-		free(text);
-		zkfs_reply_error(op, error);
-		return;
-	}
-	fi->fh = text->handle.fh;
-	fi->direct_io = 1;
-	if (!zkfs_reply_open(op, fi)) {
-		zkfs_handle_remove(fs, &text->handle);
-		free(text);
-	}
-}
-
 static void text_open(struct zkfs_entry_look *look, const char *data,
 		      size_t len)
 {
 	struct text_op *opening = zkfs_container_of(look, struct text_op, look);
 
-	zkfs_entry_open_text(&look->op, &opening->fi, data, len);
+	zkfs_textfile_open(&look->op, &opening->fi, data, len);
 }
 
 void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -264,33 +229,6 @@ void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		text_open(&opening->look, "", 0);
 	else
 		zkfs_entry_look(&opening->look, text_open);
-}
-
-void zkfs_entry_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		     struct fuse_file_info *fi)
-{
-	struct zkfs_op *op = zkfs_op_new(req, ZKFS_OP_READ, ino, sizeof(*op));
-	struct zkfs_handle *handle;
-	struct text *text;
-	size_t from;
-
-	if (!op)
-		return;
-	handle = zkfs_handle_get(op->fs, fi->fh, ZKFS_HANDLE_TEXT);
-	if (!handle) {
-		zkfs_reply_error(op, -EBADF);
-		return;
-	}
-	text = zkfs_container_of(handle, struct text, handle);
-	from = zkfs_min_size((size_t)off, text->len);
-	zkfs_reply_buf(op, text->data + from,
-		       zkfs_min_size(size, text->len - from));
-}
-
-void zkfs_entry_drop(struct zkfs_fs *fs, struct zkfs_handle *handle)
-{
-	zkfs_handle_remove(fs, handle);
-	free(zkfs_container_of(handle, struct text, handle));
 }
 
 /* What `ls` shows */

@@ -50,14 +50,6 @@ void zkfs_entry_look(struct zkfs_entry_look *look,
 		     void (*told)(struct zkfs_entry_look *look,
 				  const char *line, size_t len));
 
-/* Answers an OPEN with a handle that reads as this text; `fi` is a part of the
- * op's own. */
-void zkfs_entry_open_text(struct zkfs_op *op, struct fuse_file_info *fi,
-			  const char *data, size_t len);
 void zkfs_entry_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void zkfs_entry_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		     struct fuse_file_info *fi);
-/* The handle goes. */
-void zkfs_entry_drop(struct zkfs_fs *fs, struct zkfs_handle *handle);
 
 #endif

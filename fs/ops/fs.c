@@ -17,6 +17,7 @@
 #include "fs/ops/lock.h"
 #include "fs/ops/lockdir.h"
 #include "fs/ops/reply.h"
+#include "fs/ops/textfile.h"
 
 static void on_session(struct zkfs_zk_listener *listener)
 {
@@ -67,7 +68,7 @@ static void drop_handle(struct zkfs_fs *fs, struct zkfs_handle *handle)
 		zkfs_hold_drop(fs, handle);
 		break;
 	case ZKFS_HANDLE_TEXT:
-		zkfs_entry_drop(fs, handle);
+		zkfs_textfile_drop(fs, handle);
 		break;
 	}
 }

@@ -17,7 +17,7 @@ enum zkfs_handle_kind {
 	ZKFS_HANDLE_FILE, /* ops/file */
 	ZKFS_HANDLE_DIR,  /* ops/dir */
 	ZKFS_HANDLE_LOCK, /* ops/lock: a contender */
-	ZKFS_HANDLE_TEXT, /* ops/lock: an entry opened for reading */
+	ZKFS_HANDLE_TEXT, /* ops/textfile */
 };
 
 struct zkfs_handle {

@@ -14,6 +14,7 @@
 #include "fs/core/queue_text.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/reply.h"
+#include "fs/ops/textfile.h"
 #include "include/zkfs/path.h"
 #include "include/zkfs/queue.h"
 
@@ -151,8 +152,7 @@ static void finish(struct queue_op *queue)
 			queue->rows[n++] = queue->rows[i];
 	text = zkfs_queue_text(queue->rows, n);
 	if (text)
-		zkfs_entry_open_text(&queue->op, &queue->fi, text,
-				     strlen(text));
+		zkfs_textfile_open(&queue->op, &queue->fi, text, strlen(text));
 	else
 		zkfs_reply_error(queue, -ENOMEM);
 }

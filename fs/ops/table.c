@@ -25,6 +25,7 @@
 #include "fs/ops/queuefile.h"
 #include "fs/ops/rename.h"
 #include "fs/ops/reply.h"
+#include "fs/ops/textfile.h"
 #include "fs/ops/xattr.h"
 
 static void on_init(void *userdata, struct fuse_conn_info *conn)
@@ -120,7 +121,7 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	case ZKFS_HANDLE_TEXT:
 		if (!is_lock_file(req, ino) ||
 		    !zkfs_flock_read(req, ino, size, off, fi))
-			zkfs_entry_read(req, ino, size, off, fi);
+			zkfs_textfile_read(req, ino, size, off, fi);
 		break;
 	default:
 		zkfs_file_read(req, ino, size, off, fi);
@@ -201,7 +202,7 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 		zkfs_hold_drop(fs, handle);
 		break;
 	case ZKFS_HANDLE_TEXT:
-		zkfs_entry_drop(fs, handle);
+		zkfs_textfile_drop(fs, handle);
 		break;
 	case ZKFS_HANDLE_DIR:
 		break; /* comes as RELEASEDIR */
