@@ -61,7 +61,13 @@ enum zkfs_op_kind {
 	X(read_bytes, "zkfs_read_bytes_total", "",                             \
 	  "Bytes of file contents given to readers.")                          \
 	X(written_bytes, "zkfs_written_bytes_total", "",                       \
-	  "Bytes of file contents taken from writers.")
+	  "Bytes of file contents taken from writers.")                        \
+	X(conflicts, "zkfs_conflicts_total", "",                               \
+	  "Writes, fsyncs and closes refused as the file had changed.")        \
+	X(locks_busy, "zkfs_locks_busy_total", "",                             \
+	  "Locks that were tried, not waited for, and were not free.")         \
+	X(locks_lost, "zkfs_locks_lost_total", "",                             \
+	  "Locks that were lost while somebody held or waited for them.")
 
 struct zkfs_counters {
 #define ZKFS_COUNTER_FIELD_(field, metric, labels, help) uint64_t field;
@@ -80,6 +86,7 @@ struct zkfs_op_metrics {
 struct zkfs_metrics {
 	struct zkfs_op_metrics ops[_ZKFS_OP_KIND_N];
 	struct zkfs_counters counters;
+	struct zkfs_histogram lock_wait; /* of those that were granted */
 };
 
 /* "LOOKUP" */

@@ -109,6 +109,7 @@ contender_new(struct zkfs_claim *claim,
 	contender->mode = config->mode;
 	contender->try = config->try;
 	contender->hurry = config->hurry;
+	contender->asked_us = zkfs_clock_us();
 	contender->answer_by_ms = patience(contender);
 	zkfs_lock_wake(fs, contender->answer_by_ms);
 	contender->lock = strdup(config->lock);
@@ -263,6 +264,9 @@ static void grant(struct zkfs_contender *contender)
 
 	zkfs_debug("\"%s\": held by \"%s\"", contender->lock, contender->label);
 	contender->granted = true;
+	contender->granted_us = zkfs_clock_us();
+	zkfs_histogram_add(&contender->fs->metrics.lock_wait,
+			   contender->granted_us - contender->asked_us);
 	if (!claim)
 		return; /* its owner is told as of any change */
 	claim->contender = NULL;
@@ -287,13 +291,24 @@ static void on_waiting(struct zkfs_contender *contender)
 
 static void on_lost(struct zkfs_contender *contender)
 {
-	if (contender->owner && !contender->broken)
+	if (contender->owner && !contender->broken) {
+		contender->fs->metrics.counters.locks_lost++;
 		zkfs_warning("\"%s\": the lock of \"%s\" is lost",
 			     contender->lock, contender->label);
+	}
 	contender->broken = true;
 	contender->grace_until_ms = 0;
 	fail_claim(contender, zkfs_lockq_error(contender->lockq));
 	zkfs_lockq_leave(contender->lockq);
+}
+
+static void on_refused(struct zkfs_contender *contender)
+{
+	if (contender->claim &&
+	    zkfs_lockq_state(contender->lockq) == ZKFS_LOCKQ_BUSY)
+		contender->fs->metrics.counters.locks_busy++;
+	contender->broken = true;
+	fail_claim(contender, zkfs_lockq_error(contender->lockq));
 }
 
 static void follow_state(struct zkfs_contender *contender)
@@ -311,8 +326,7 @@ static void follow_state(struct zkfs_contender *contender)
 		break;
 	case ZKFS_LOCKQ_BUSY:
 	case ZKFS_LOCKQ_FAILED:
-		contender->broken = true;
-		fail_claim(contender, zkfs_lockq_error(contender->lockq));
+		on_refused(contender);
 		break;
 	default:
 		break;
