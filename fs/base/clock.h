@@ -17,6 +17,9 @@ int64_t zkfs_clock_ms(void);
 /* Microseconds of the same clock, for traces. */
 int64_t zkfs_clock_us(void);
 
+/* Milliseconds since 1970, as the calendar goes: to show, not to measure. */
+int64_t zkfs_clock_unix_ms(void);
+
 static inline int64_t zkfs_clock_earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;

@@ -40,6 +40,11 @@ bool zkfs_attr_in_lock(enum zkfs_type type)
 	return type == ZKFS_TYPE_ENTRY || type == ZKFS_TYPE_LOCKDIR;
 }
 
+bool zkfs_attr_is_control(enum zkfs_type type)
+{
+	return type == ZKFS_TYPE_CONTROL_DIR || type == ZKFS_TYPE_CONTROL_FILE;
+}
+
 ino_t zkfs_attr_ino(const char *path, int64_t czxid, enum zkfs_type type)
 {
 	uint64_t ino;
@@ -74,14 +79,17 @@ static struct timespec moment(int64_t ms, int32_t counter)
 
 static bool is_dir(enum zkfs_type type)
 {
-	return type == ZKFS_TYPE_DIR || type == ZKFS_TYPE_LOCKDIR;
+	return type == ZKFS_TYPE_DIR || type == ZKFS_TYPE_LOCKDIR ||
+	       type == ZKFS_TYPE_CONTROL_DIR;
 }
 
 static mode_t mode(const struct zkfs_attr_style *style, enum zkfs_type type)
 {
+	mode_t write = zkfs_attr_is_control(type) ? 0222 : 0;
+
 	if (is_dir(type))
-		return S_IFDIR | (0777 & ~style->dmask);
-	return S_IFREG | (0666 & ~style->fmask);
+		return S_IFDIR | (0777 & ~style->dmask & ~write);
+	return S_IFREG | (0666 & ~style->fmask & ~write);
 }
 
 void zkfs_attr_fill(const struct zkfs_attr_style *style, const char *path,

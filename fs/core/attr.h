@@ -17,9 +17,11 @@
 enum zkfs_type {
 	ZKFS_TYPE_DIR,
 	ZKFS_TYPE_FILE,
-	ZKFS_TYPE_DATA,	   /* the data of a znode that is a directory */
-	ZKFS_TYPE_ENTRY,   /* a contender in a lock: shown like a file */
-	ZKFS_TYPE_LOCKDIR, /* one that mkdir made: an empty directory */
+	ZKFS_TYPE_DATA,	       /* the data of a znode that is a directory */
+	ZKFS_TYPE_ENTRY,       /* a contender in a lock: shown like a file */
+	ZKFS_TYPE_LOCKDIR,     /* one that mkdir made: an empty directory */
+	ZKFS_TYPE_CONTROL_DIR, /* the mount's own (ops/control) */
+	ZKFS_TYPE_CONTROL_FILE,
 };
 
 #define ZKFS_BLKSIZE (1 << 20) /* so that tools write a file in one go */
@@ -39,6 +41,8 @@ enum zkfs_type zkfs_attr_type(const struct zkfs_stat *stat, bool root);
 
 /* Whether it is a name in a lock: no znode has it. */
 bool zkfs_attr_in_lock(enum zkfs_type type);
+/* Whether it is the control directory or in it: no znode, and read-only. */
+bool zkfs_attr_is_control(enum zkfs_type type);
 
 /* A hash of path, czxid and type in 63 bits, never 0 or 1; that of DATA has
  * the top bit set, so that tools that copy in inode order (cp, tar) make a

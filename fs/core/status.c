@@ -57,7 +57,8 @@ static void print_session(struct zkfs_text *text,
 static void print_gauges(struct zkfs_text *text,
 			 const struct zkfs_gauges *gauges)
 {
-#define PRINT(field, key, metric, labels, help) number(text, key, gauges->field);
+#define PRINT(field, key, metric, labels, help)                                \
+	number(text, key, gauges->field);
 	ZKFS_GAUGES(PRINT)
 #undef PRINT
 }
@@ -87,8 +88,8 @@ void zkfs_status_print(struct zkfs_text *text, const struct zkfs_status *status)
 	seconds(text, "uptime_seconds", status->now_ms - status->started_ms);
 	print_session(text, status);
 	seconds(text, "request_timeout_seconds", status->timeo_ms);
-	print_gauges(text, &status->gauges);
 	seconds(text, "oldest_request_seconds", status->oldest_us / 1000);
+	print_gauges(text, &status->gauges);
 	for (size_t i = 0; i < status->n_locks; i++)
 		print_lock(text, &status->locks[i]);
 	if (status->n_locks < status->gauges.locks_held)

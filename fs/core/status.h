@@ -25,8 +25,8 @@
 	  "Files and directories that the kernel or a request knows.")         \
 	X(files, "open_files", "zkfs_open_handles", "kind=\"file\"",           \
 	  "Open file descriptions.")                                           \
-	X(dirs, "open_directories", "zkfs_open_handles",                       \
-	  "kind=\"directory\"", "")                                            \
+	X(dirs, "open_directories", "zkfs_open_handles", "kind=\"directory\"", \
+	  "")                                                                  \
 	X(lock_handles, "open_locks", "zkfs_open_handles", "kind=\"lock\"",    \
 	  "")                                                                  \
 	X(texts, "open_texts", "zkfs_open_handles", "kind=\"text\"", "")       \
@@ -34,8 +34,7 @@
 	  "Locks of this mount.")                                              \
 	X(locks_waiting, "locks_waiting", "zkfs_locks", "state=\"waiting\"",   \
 	  "")                                                                  \
-	X(locks_leaving, "locks_leaving", "zkfs_locks", "state=\"leaving\"",   \
-	  "")
+	X(locks_leaving, "locks_leaving", "zkfs_locks", "state=\"leaving\"", "")
 
 struct zkfs_gauges {
 #define ZKFS_GAUGE_FIELD_(field, key, metric, labels, help) uint64_t field;

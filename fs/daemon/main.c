@@ -183,9 +183,13 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 		.strict = d->opts.strict,
 		.timeo_ms = d->opts.timeo_ms,
 		.dataname = d->opts.dataname,
+		.ctlname = d->opts.ctlname,
 		.lockroots = d->opts.lockroots,
 		.n_lockroots = d->opts.n_lockroots,
 		.locknames = d->opts.locknames,
+		.version = ZKFS_VERSION,
+		.source = d->opts.source,
+		.mountpoint = d->path,
 	};
 	int error;
 

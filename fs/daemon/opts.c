@@ -90,9 +90,12 @@ struct spec {
 	X("session_timeout", set_session_timeout, opts.session_timeout_ms,     \
 	  NEEDS_VALUE,                                                         \
 	  "  session_timeout=SECONDS  asked of the server (10)\n")             \
-	X("dataname", set_dataname, opts.dataname, NEEDS_VALUE,                \
+	X("dataname", set_filename, opts.dataname, NEEDS_VALUE,                \
 	  "  dataname=NAME            the file that is a directory's data\n"   \
 	  "                           (.data)\n")                              \
+	X("ctlname", set_ctlname, opts.ctlname, OPTIONAL_VALUE,                \
+	  "  ctlname=NAME             the directory of status and metrics,\n"  \
+	  "                           empty: none (.zkfs)\n")                  \
 	X("lockroot", set_lockroot, opts.lockroots, NEEDS_VALUE,               \
 	  "  lockroot=PATH            a directory of locks; may be repeated\n" \
 	  "                           (/locks)\n")                             \
@@ -308,13 +311,22 @@ static int set_session_timeout(struct parser *p, const struct spec *spec,
 	return set_seconds(p, spec, value, MIN_SESSION_TIMEOUT_MS);
 }
 
-static int set_dataname(struct parser *p, const struct spec *spec,
+static int set_filename(struct parser *p, const struct spec *spec,
 			const char *value)
 {
 	if (!zkfs_path_name_valid(value) || strlen(value) > ZKFS_NAME_MAX)
 		return fail(p, "option '%s': '%s' is not a file name",
 			    spec->name, value);
 	return store(p, field(p, spec), value);
+}
+
+/* An empty name is one that no file has. */
+static int set_ctlname(struct parser *p, const struct spec *spec,
+		       const char *value)
+{
+	if (!value || *value == '\0')
+		return store(p, field(p, spec), "");
+	return set_filename(p, spec, value);
 }
 
 static bool has_lockroot(const struct zkfs_opts *opts, const char *root)
@@ -612,6 +624,10 @@ static int add_default_strings(struct parser *p)
 
 	if (!p->opts.dataname && store(p, &p->opts.dataname, ".data") < 0)
 		return -ENOMEM;
+	if (!p->opts.ctlname && store(p, &p->opts.ctlname, ".zkfs") < 0)
+		return -ENOMEM;
+	if (strcmp(p->opts.ctlname, p->opts.dataname) == 0)
+		return fail(p, "options 'ctlname' and 'dataname' are the same");
 	if (p->opts.n_lockroots > 0)
 		return 0;
 	root = strdup("/locks");
@@ -677,6 +693,7 @@ void zkfs_opts_fini(struct zkfs_opts *opts)
 	free(opts->source);
 	free(opts->mountpoint);
 	free(opts->dataname);
+	free(opts->ctlname);
 	free(opts->authfile);
 	*opts = (struct zkfs_opts){0};
 }

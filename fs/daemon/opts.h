@@ -40,6 +40,7 @@ struct zkfs_opts {
 				 * least 0.5 s (facts/zookeeper.md, section 1)
 				 */
 	char *dataname;		/* default ".data" */
+	char *ctlname;		/* default ".zkfs"; "": none */
 	char **lockroots; /* lockroot=PATH, repeatable; default "/locks" */
 	size_t n_lockroots;
 	unsigned locknames; /* enum zkfs_name_family; locknames=curator:kazoo:

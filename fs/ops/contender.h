@@ -72,8 +72,8 @@ struct zkfs_contender {
 	bool try;
 	bool hurry; /* who asks holds a directory of the kernel */
 	bool started;
-	uint64_t epoch;		/* of the lease, when it joined */
-	int64_t asked_us;	/* when it was made; zkfs_clock_us() */
+	uint64_t epoch;	  /* of the lease, when it joined */
+	int64_t asked_us; /* when it was made; zkfs_clock_us() */
 	int64_t granted_us;
 	bool granted;		/* to the claim, or to the owner */
 	bool broken;		/* lost, or released by name: I/O answers EIO */

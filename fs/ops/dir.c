@@ -19,6 +19,7 @@
 #include "fs/base/list.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/ops/control.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lockdir.h"
@@ -132,14 +133,15 @@ static int add_entry(struct zkfs_dir *dir, enum entry_kind kind,
 }
 
 /* Names that cannot be file names are left out; the data file's name, if a
- * child has it, means the data. */
+ * child has it, means the data, and that of the control directory that. */
 static bool can_show(const struct zkfs_dir *dir, const char *name)
 {
 	size_t len = strlen(name);
 
 	return len > 0 && len <= ZKFS_NAME_MAX && !strchr(name, '/') &&
 	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-	       strcmp(name, dir->fs->config.dataname) != 0;
+	       strcmp(name, dir->fs->config.dataname) != 0 &&
+	       !zkfs_control_has(dir->fs, dir->handle.node, name);
 }
 
 static int add_children(struct zkfs_dir *dir, const struct zkfs_zk_reply *reply)

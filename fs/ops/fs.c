@@ -34,6 +34,8 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 		 struct zkfs_zk *zk)
 {
 	*fs = (struct zkfs_fs){.config = *config, .zk = zk};
+	fs->started_ms = zkfs_clock_ms();
+	fs->started_unix_ms = zkfs_clock_unix_ms();
 	if (zkfs_tree_init(&fs->tree) < 0)
 		return -ENOMEM;
 	if (zkfs_hash_init(&fs->handles) < 0) {

@@ -39,6 +39,7 @@ struct zkfs_notifier;
 #define ZKFS_LISTING_TIMEOUT	 0.25
 #define ZKFS_LISTING_TIMEOUT_ONE 0.0001
 #define ZKFS_LISTING_TIMEOUT_MAX 2.0
+#define ZKFS_CONTROL_TIMEOUT	 86400.0 /* never changes */
 
 struct zkfs_fs_config {
 	struct zkfs_attr_style style;
@@ -46,10 +47,15 @@ struct zkfs_fs_config {
 	bool strict;
 	int64_t timeo_ms;
 	const char *dataname;
+	const char *ctlname; /* "": none */
 	char *const *lockroots;
 	size_t n_lockroots;
 	unsigned locknames; /* enum zkfs_name_family */
 	char host[65];
+	/* For the status. */
+	const char *version;
+	const char *source;
+	const char *mountpoint;
 };
 
 struct zkfs_fs {
@@ -73,6 +79,8 @@ struct zkfs_fs {
 	uint64_t generation; /* of the session, as last heard */
 	int64_t received_us; /* when the request came that is being taken */
 	struct zkfs_metrics metrics;
+	int64_t started_ms; /* zkfs_clock_ms() */
+	int64_t started_unix_ms;
 	bool told_of_numbers; /* that a lock's cannot begin anew: said once */
 	bool ready; /* the kernel's INIT was answered: the mount is usable */
 };

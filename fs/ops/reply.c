@@ -266,6 +266,9 @@ bool zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 	if (node->type == ZKFS_TYPE_DIR) {
 		entry.attr_timeout = ZKFS_DIR_TIMEOUT;
 		entry.entry_timeout = ZKFS_DIR_TIMEOUT;
+	} else if (zkfs_attr_is_control(node->type)) {
+		entry.attr_timeout = ZKFS_CONTROL_TIMEOUT;
+		entry.entry_timeout = ZKFS_CONTROL_TIMEOUT;
 	}
 	end(op, 0);
 	zkfs_tree_looked_up(node);

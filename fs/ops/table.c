@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 
+#include "fs/ops/control.h"
 #include "fs/ops/dir.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/file.h"
@@ -69,6 +70,22 @@ static bool is_lock(fuse_req_t req, fuse_ino_t ino)
 	return node && zkfs_lock_is_lock_node(fs, node);
 }
 
+static bool is_control(fuse_req_t req, fuse_ino_t ino)
+{
+	const struct zkfs_node *node =
+		zkfs_tree_get(&zkfs_fs_of(req)->tree, ino);
+
+	return node && zkfs_attr_is_control(node->type);
+}
+
+static bool is_control_name(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	const struct zkfs_fs *fs = zkfs_fs_of(req);
+	const struct zkfs_node *dir = zkfs_tree_get(&fs->tree, parent);
+
+	return dir && zkfs_control_has(fs, dir, name);
+}
+
 /* FILE for a handle that is not known: EBADF is said there. */
 static enum zkfs_handle_kind kind_of(fuse_req_t req,
 				     const struct fuse_file_info *fi)
@@ -79,9 +96,37 @@ static enum zkfs_handle_kind kind_of(fuse_req_t req,
 	return handle ? handle->kind : ZKFS_HANDLE_FILE;
 }
 
+static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	if (is_control_name(req, parent, name))
+		zkfs_control_lookup(req, parent, name);
+	else
+		zkfs_meta_lookup(req, parent, name);
+}
+
+static void on_getattr(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	if (is_control(req, ino))
+		zkfs_control_getattr(req, ino);
+	else
+		zkfs_meta_getattr(req, ino, fi);
+}
+
+static void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
+		       int to_set, struct fuse_file_info *fi)
+{
+	if (is_control(req, ino))
+		zkfs_reply_now(req, ZKFS_OP_SETATTR, -EPERM);
+	else
+		zkfs_meta_setattr(req, ino, attr, to_set, fi);
+}
+
 static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if (!is_entry(req, ino))
+	if (is_control(req, ino))
+		zkfs_control_open(req, ino, fi);
+	else if (!is_entry(req, ino))
 		zkfs_file_open(req, ino, fi);
 	else if (is_queue_file(req, ino))
 		zkfs_queuefile_open(req, ino, fi);
@@ -209,10 +254,21 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 	}
 }
 
+static void on_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
+		     mode_t mode, dev_t rdev)
+{
+	if (is_control_name(req, parent, name))
+		zkfs_reply_now(req, ZKFS_OP_MKNOD, -EPERM);
+	else
+		zkfs_name_mknod(req, parent, name, mode, rdev);
+}
+
 static void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 		     mode_t mode)
 {
-	if (is_lock(req, parent))
+	if (is_control_name(req, parent, name))
+		zkfs_reply_now(req, ZKFS_OP_MKDIR, -EPERM);
+	else if (is_lock(req, parent))
 		zkfs_lockdir_mkdir(req, parent, name);
 	else
 		zkfs_name_mkdir(req, parent, name, mode);
@@ -220,7 +276,9 @@ static void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 static void on_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	if (is_lock(req, parent))
+	if (is_control_name(req, parent, name))
+		zkfs_reply_now(req, ZKFS_OP_RMDIR, -EPERM);
+	else if (is_lock(req, parent))
 		zkfs_lockdir_rmdir(req, parent, name);
 	else
 		zkfs_name_rmdir(req, parent, name);
@@ -228,48 +286,143 @@ static void on_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void on_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	if (is_lock(req, parent))
+	if (is_control_name(req, parent, name))
+		zkfs_reply_now(req, ZKFS_OP_UNLINK, -EPERM);
+	else if (is_lock(req, parent))
 		zkfs_lock_unlink(req, parent, name);
 	else
 		zkfs_name_unlink(req, parent, name);
+}
+
+static void on_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      fuse_ino_t newparent, const char *newname, unsigned flags)
+{
+	if (is_control_name(req, parent, name) ||
+	    is_control_name(req, newparent, newname))
+		zkfs_reply_now(req, ZKFS_OP_RENAME, -EPERM);
+	else
+		zkfs_rename(req, parent, name, newparent, newname, flags);
+}
+
+static void on_opendir(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	if (is_control(req, ino))
+		zkfs_control_opendir(req, ino, fi);
+	else
+		zkfs_dir_open(req, ino, fi);
+}
+
+static void on_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		       struct fuse_file_info *fi)
+{
+	if (is_control(req, ino))
+		zkfs_control_readdir(req, ino, size, off);
+	else
+		zkfs_dir_read(req, ino, size, off, fi);
+}
+
+static void on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
+			   off_t off, struct fuse_file_info *fi)
+{
+	if (is_control(req, ino))
+		zkfs_control_readdirplus(req, ino, size, off);
+	else
+		zkfs_dir_readplus(req, ino, size, off, fi);
+}
+
+static void on_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
+			struct fuse_file_info *fi)
+{
+	if (is_control(req, ino))
+		zkfs_reply_now(req, ZKFS_OP_FSYNCDIR, 0);
+	else
+		zkfs_dir_fsync(req, ino, datasync, fi);
+}
+
+static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+			size_t size)
+{
+	if (is_control(req, ino))
+		zkfs_reply_now(req, ZKFS_OP_GETXATTR, -ENODATA);
+	else
+		zkfs_xattr_get(req, ino, name, size);
+}
+
+static void on_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	if (is_control(req, ino))
+		zkfs_control_listxattr(req, ino, size);
+	else
+		zkfs_xattr_list(req, ino, size);
+}
+
+/* The locks of the control files would be locks of their paths for the whole
+ * cluster, and these files are each mount's own. */
+
+static void on_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     int op)
+{
+	if (is_control(req, ino))
+		zkfs_reply_now(req, ZKFS_OP_FLOCK, -ENOLCK);
+	else
+		zkfs_flock(req, ino, fi, op);
+}
+
+static void on_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     struct flock *lock)
+{
+	if (is_control(req, ino))
+		zkfs_reply_now(req, ZKFS_OP_GETLK, -ENOLCK);
+	else
+		zkfs_flock_getlk(req, ino, fi, lock);
+}
+
+static void on_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		     struct flock *lock, int sleep)
+{
+	if (is_control(req, ino))
+		zkfs_reply_now(req, ZKFS_OP_SETLK, -ENOLCK);
+	else
+		zkfs_flock_setlk(req, ino, fi, lock, sleep);
 }
 
 const struct fuse_lowlevel_ops *zkfs_fs_operations(void)
 {
 	static const struct fuse_lowlevel_ops ops = {
 		.init = on_init,
-		.lookup = zkfs_meta_lookup,
+		.lookup = on_lookup,
 		.forget = zkfs_meta_forget,
 		.forget_multi = zkfs_meta_forget_multi,
-		.getattr = zkfs_meta_getattr,
-		.setattr = zkfs_meta_setattr,
+		.getattr = on_getattr,
+		.setattr = on_setattr,
 		.statfs = zkfs_meta_statfs,
-		.mknod = zkfs_name_mknod,
+		.mknod = on_mknod,
 		.mkdir = on_mkdir,
 		.unlink = on_unlink,
 		.rmdir = on_rmdir,
 		.symlink = zkfs_name_symlink,
 		.link = zkfs_name_link,
-		.rename = zkfs_rename,
+		.rename = on_rename,
 		.open = on_open,
 		.read = on_read,
 		.write = on_write,
 		.flush = on_flush,
 		.fsync = on_fsync,
 		.release = on_release,
-		.opendir = zkfs_dir_open,
-		.readdir = zkfs_dir_read,
-		.readdirplus = zkfs_dir_readplus,
+		.opendir = on_opendir,
+		.readdir = on_readdir,
+		.readdirplus = on_readdirplus,
 		.releasedir = zkfs_dir_release,
-		.fsyncdir = zkfs_dir_fsync,
-		.getxattr = zkfs_xattr_get,
-		.listxattr = zkfs_xattr_list,
+		.fsyncdir = on_fsyncdir,
+		.getxattr = on_getxattr,
+		.listxattr = on_listxattr,
 		.setxattr = zkfs_xattr_set,
 		.removexattr = zkfs_xattr_remove,
 		.poll = zkfs_poll,
-		.flock = zkfs_flock,
-		.getlk = zkfs_flock_getlk,
-		.setlk = zkfs_flock_setlk,
+		.flock = on_flock,
+		.getlk = on_getlk,
+		.setlk = on_setlk,
 	};
 
 	return &ops;

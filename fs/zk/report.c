@@ -1,7 +1,6 @@
 /* report: see include/zkfs/report.h. */
 #include "include/zkfs/report.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 #include "fs/base/list.h"
@@ -37,17 +36,4 @@ void zkfs_zk_report(const struct zkfs_zk *zk, struct zkfs_zk_report *ret_report)
 	if (connected)
 		(void)snprintf(ret_report->server, sizeof(ret_report->server),
 			       "%s", zoo_get_current_server(zk->zh));
-}
-
-const char *zkfs_zk_kind_name(enum zkfs_zk_kind kind)
-{
-	static const char *const names[_ZKFS_ZK_KIND_N] = {
-		[ZKFS_ZK_EXISTS] = "exists",	 [ZKFS_ZK_GET] = "get",
-		[ZKFS_ZK_CHILDREN] = "children", [ZKFS_ZK_SET] = "set",
-		[ZKFS_ZK_DELETE] = "delete",	 [ZKFS_ZK_MULTI] = "multi",
-		[ZKFS_ZK_SYNC] = "sync",
-	};
-
-	assert((size_t)kind < _ZKFS_ZK_KIND_N);
-	return names[kind];
 }

@@ -47,7 +47,5 @@ struct zkfs_zk_report {
 
 void zkfs_zk_report(const struct zkfs_zk *zk,
 		    struct zkfs_zk_report *ret_report);
-/* "exists", "get", ... */
-const char *zkfs_zk_kind_name(enum zkfs_zk_kind kind);
 
 #endif

@@ -179,6 +179,23 @@ static void test_fill_dir_and_data(void **state)
 	assert_int_equal(st.st_mtim.tv_nsec, 123000007);
 }
 
+/* Nobody can write to them, whatever the mount's modes are. */
+static void test_fill_control(void **state)
+{
+	struct zkfs_stat stat = {.mtime_ms = 1700000000123};
+	struct stat st = fill(ZKFS_TYPE_CONTROL_DIR, &stat);
+
+	(void)state;
+	assert_int_equal(st.st_mode, S_IFDIR | 0550);
+	st = fill(ZKFS_TYPE_CONTROL_FILE, &stat);
+	assert_int_equal(st.st_mode, S_IFREG | 0444);
+	assert_int_equal(st.st_size, 0);
+	assert_true(zkfs_attr_is_control(ZKFS_TYPE_CONTROL_DIR));
+	assert_true(zkfs_attr_is_control(ZKFS_TYPE_CONTROL_FILE));
+	assert_false(zkfs_attr_is_control(ZKFS_TYPE_DIR));
+	assert_false(zkfs_attr_is_control(ZKFS_TYPE_ENTRY));
+}
+
 static int compare_time(const struct timespec *a, const struct timespec *b)
 {
 	if (a->tv_sec != b->tv_sec)
@@ -266,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_ino_of_data_is_last),
 		cmocka_unit_test(test_fill_file),
 		cmocka_unit_test(test_fill_dir_and_data),
+		cmocka_unit_test(test_fill_control),
 		cmocka_unit_test(test_versions_move_mtime),
 		cmocka_unit_test(test_odd_stats),
 		cmocka_unit_test(test_masks),

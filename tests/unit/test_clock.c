@@ -31,6 +31,16 @@ static void test_is_boottime(void **state)
 	}
 }
 
+static void test_calendar(void **state)
+{
+	time_t before = time(NULL);
+	int64_t ms = zkfs_clock_unix_ms();
+	time_t after = time(NULL);
+
+	/* time(2) may be a tick behind clock_gettime(2). */
+	assert_true(before <= ms / 1000 && ms / 1000 <= after + 1);
+}
+
 static void test_earlier(void **state)
 {
 	assert_true(zkfs_clock_earlier(1, 2) == 1);
@@ -43,6 +53,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_is_boottime),
+		cmocka_unit_test(test_calendar),
 		cmocka_unit_test(test_earlier),
 	};
 

@@ -25,9 +25,8 @@ static void test_success(void **state)
 
 	(void)state;
 	zkfs_metrics_answered(&metrics, ZKFS_OP_READ, 70, 0);
-	assert_int_equal(zkfs_histogram_count(
-				 &metrics.ops[ZKFS_OP_READ].latency),
-			 1);
+	assert_int_equal(
+		zkfs_histogram_count(&metrics.ops[ZKFS_OP_READ].latency), 1);
 	assert_int_equal(metrics.ops[ZKFS_OP_READ].latency.sum_us, 70);
 	for (int i = 0; i <= ZKFS_METRICS_ERRNO_MAX; i++)
 		assert_int_equal(metrics.ops[ZKFS_OP_READ].errors[i], 0);
@@ -49,9 +48,8 @@ static void test_errors(void **state)
 	zkfs_metrics_answered(&metrics, ZKFS_OP_OPEN, 1,
 			      -ZKFS_METRICS_ERRNO_MAX - 1);
 	assert_int_equal(errors[0], 1);
-	assert_int_equal(zkfs_histogram_count(
-				 &metrics.ops[ZKFS_OP_OPEN].latency),
-			 4);
+	assert_int_equal(
+		zkfs_histogram_count(&metrics.ops[ZKFS_OP_OPEN].latency), 4);
 	assert_int_equal(metrics.counters.conflicts, 0);
 }
 

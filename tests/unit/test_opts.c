@@ -99,6 +99,7 @@ static void test_defaults(void **state)
 	assert_int_equal(opts.timeo_ms, 10000);
 	assert_int_equal(opts.session_timeout_ms, 10000);
 	assert_string_equal(opts.dataname, ".data");
+	assert_string_equal(opts.ctlname, ".zkfs");
 	assert_int_equal(opts.n_lockroots, 1);
 	assert_string_equal(opts.lockroots[0], "/locks");
 	assert_int_equal(opts.locknames, ZKFS_FAMILY_ALL);
@@ -469,6 +470,26 @@ static void test_dataname_too_long(void **state)
 	assert_int_equal(strlen(words), sizeof(words) - 1);
 }
 
+static void test_ctlname(void **state)
+{
+	struct zkfs_opts opts = with("ctlname=.control");
+
+	assert_string_equal(opts.ctlname, ".control");
+	zkfs_opts_fini(&opts);
+	opts = with("ctlname=a,ctlname=");
+	assert_string_equal(opts.ctlname, "");
+	zkfs_opts_fini(&opts);
+	opts = with("ctlname");
+	assert_string_equal(opts.ctlname, "");
+	zkfs_opts_fini(&opts);
+	assert_refused("ctlname=a/b",
+		       "option 'ctlname': 'a/b' is not a file name");
+	assert_refused("ctlname=.data",
+		       "options 'ctlname' and 'dataname' are the same");
+	assert_refused("dataname=.zkfs",
+		       "options 'ctlname' and 'dataname' are the same");
+}
+
 static void test_lockroots(void **state)
 {
 	struct zkfs_opts opts =
@@ -598,7 +619,7 @@ static void test_help_against_the_options(void **state)
 		"auto_unmount", "default_permissions",
 		"dataname",	"session_timeout",
 		"lockroot",	"authfile",
-		"locknames",
+		"locknames",	"ctlname",
 	};
 	const char *at = strstr(zkfs_opts_help(), "\nMount options");
 	size_t n = 0;
@@ -656,6 +677,7 @@ int main(void)
 		cmocka_unit_test(test_seconds_refused),
 		cmocka_unit_test(test_dataname),
 		cmocka_unit_test(test_dataname_too_long),
+		cmocka_unit_test(test_ctlname),
 		cmocka_unit_test(test_lockroots),
 		cmocka_unit_test(test_backslash_takes_a_comma_along),
 		cmocka_unit_test(test_locknames),
