@@ -843,8 +843,9 @@ by_open() {
 		pids+=($!)
 	done
 	joined 201 60
+	# The loop, and the notifier.
 	for dir in A B; do
-		grep -qx $'Threads:\t1' "/proc/${MOUNT_PID[$dir]}/status"
+		grep -qx $'Threads:\t2' "/proc/${MOUNT_PID[$dir]}/status"
 	done
 	# The mount serves others all the while.
 	echo data >"$A/file"
