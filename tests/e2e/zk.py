@@ -205,10 +205,15 @@ class Commands:
     @staticmethod
     def protect(session, path, *words):
         """Sets the ACL: SCHEME NAME read write ... [-- SCHEME NAME ...]"""
-        acls = []
-        for entry in " ".join(words).split(" -- "):
-            scheme, name, *perms = entry.split()
-            acls.append(make_acl(scheme, name, **{p: True for p in perms}))
+        entries = [[]]
+        for word in words:
+            if word == "--":
+                entries.append([])
+            else:
+                entries[-1].append(word)
+        # NAME may be empty.
+        acls = [make_acl(scheme, name, **{p: True for p in perms})
+                for scheme, name, *perms in entries]
         session.client.set_acls(path, acls)
         return b""
 
