@@ -6,6 +6,8 @@ from kazoo.client import KazooClient
 from torturing.children import pause
 from torturing.contender import FILES, LOCKS
 
+CONNECT_SECONDS = 90  # on a machine with much else to do
+
 
 class Tree:
     """A session for one question; kazoo's threads must not meet a fork."""
@@ -16,7 +18,7 @@ class Tree:
 
     def __enter__(self):
         self.client = KazooClient(hosts=self.hosts, timeout=10)
-        self.client.start(timeout=20)
+        self.client.start(timeout=CONNECT_SECONDS)
         return self
 
     def __exit__(self, *error):
