@@ -43,7 +43,7 @@ static void test_pieces(void **state)
  * comes up. */
 static void test_growth(void **state)
 {
-	char piece[100], expected[sizeof(piece) * sizeof(piece)];
+	char piece[100], expected[5000]; /* 0 + 1 + ... + 99 and the NUL */
 	struct zkfs_text text = {0};
 	size_t len = 0;
 
