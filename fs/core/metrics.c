@@ -4,8 +4,6 @@
 #include "fs/core/metrics.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdbool.h>
 
 const char *zkfs_op_name(enum zkfs_op_kind kind)
 {
@@ -19,13 +17,6 @@ const char *zkfs_op_name(enum zkfs_op_kind kind)
 	return names[kind];
 }
 
-static bool is_conflict(enum zkfs_op_kind kind, int error)
-{
-	return error == -ESTALE &&
-	       (kind == ZKFS_OP_WRITE || kind == ZKFS_OP_FSYNC ||
-		kind == ZKFS_OP_FLUSH);
-}
-
 void zkfs_metrics_answered(struct zkfs_metrics *metrics, enum zkfs_op_kind kind,
 			   int64_t us, int error)
 {
@@ -35,6 +26,4 @@ void zkfs_metrics_answered(struct zkfs_metrics *metrics, enum zkfs_op_kind kind,
 	zkfs_histogram_add(&op->latency, us);
 	if (error)
 		op->errors[error >= -ZKFS_METRICS_ERRNO_MAX ? -error : 0]++;
-	if (is_conflict(kind, error))
-		metrics->counters.conflicts++;
 }

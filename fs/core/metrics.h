@@ -63,7 +63,7 @@ enum zkfs_op_kind {
 	X(written_bytes, "zkfs_written_bytes_total", "",                       \
 	  "Bytes of file contents taken from writers.")                        \
 	X(conflicts, "zkfs_conflicts_total", "",                               \
-	  "Writes, fsyncs and closes refused as the file had changed.")        \
+	  "Open files that were not stored as the file had changed.")          \
 	X(locks_busy, "zkfs_locks_busy_total", "",                             \
 	  "Locks that were tried, not waited for, and were not free.")         \
 	X(locks_lost, "zkfs_locks_lost_total", "",                             \

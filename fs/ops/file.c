@@ -391,7 +391,7 @@ static void write_collect(struct zkfs_store_op *op, const char *data,
 				      op->owner);
 
 	if (error) {
-		zkfs_reply_error(op, error);
+		zkfs_store_answer(op, error);
 		return;
 	}
 	file->writer = fuse_req_ctx(op->op.req)->pid;

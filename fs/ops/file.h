@@ -21,6 +21,7 @@ struct zkfs_file {
 	bool append;
 	bool sync;	       /* O_SYNC, O_DSYNC or -o sync */
 	int last_error;	       /* of the newest commit */
+	bool in_conflict;      /* who wrote was told ESTALE, or is gone */
 	bool released;	       /* the kernel let go; free it when settled */
 	pid_t writer;	       /* thread of the newest write */
 	struct zkfs_stat stat; /* of the version the handle rests on */

@@ -16,8 +16,18 @@
 
 static void run(struct zkfs_file *file, enum zkfs_commit_next next);
 
+/* Once an open file: each call on it fails from then on. */
+static void count_conflict(struct zkfs_file *file, int error)
+{
+	if (error != -ESTALE || file->in_conflict)
+		return;
+	file->in_conflict = true;
+	file->fs->metrics.counters.conflicts++;
+}
+
 void zkfs_store_answer(struct zkfs_store_op *op, int error)
 {
+	count_conflict(op->file, error);
 	if (error)
 		zkfs_reply_error(op, error);
 	else if (op->answer_attr)
@@ -64,6 +74,7 @@ static void finish(struct zkfs_file *file)
 	if (error)
 		zkfs_notify_attr(file->fs, file->handle.node);
 	file->last_error = error;
+	count_conflict(file, error);
 	wake(file);
 	if (file->released && !file->commit.in_flight)
 		zkfs_store_released(file);

@@ -318,11 +318,20 @@ fd = os.open(A[0], O_WRONLY)
 subprocess = __import__("subprocess")
 subprocess.check_call(["bash", "-c", A[1]])
 expect("ESTALE", lambda: (os.write(fd, b"mine"), os.fsync(fd)))
+expect("ESTALE", os.write, fd, b"mine")
+expect("ESTALE", os.close, fd)
 ' "$A/f" "$(declare -f zk zk_as zk_at)
 SOURCE='$SOURCE'; zk set /f theirs"
 	later
-	[ "$(value metrics.later zkfs_conflicts_total)" -gt 0 ]
+	grew zkfs_conflicts_total 1
 	is "$(zk get /f)" theirs
+	# One that nobody wrote to is none.
+	before
+	exec 8>>"$A/f" 7<>"$A/f"
+	zk set /f newer
+	exec 8>&- 7>&-
+	later
+	grew zkfs_conflicts_total 0
 }
 
 @test "control: metrics are as Prometheus takes them" {

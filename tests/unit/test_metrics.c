@@ -50,22 +50,6 @@ static void test_errors(void **state)
 	assert_int_equal(errors[0], 1);
 	assert_int_equal(
 		zkfs_histogram_count(&metrics.ops[ZKFS_OP_OPEN].latency), 4);
-	assert_int_equal(metrics.counters.conflicts, 0);
-}
-
-static void test_conflicts(void **state)
-{
-	static struct zkfs_metrics metrics;
-
-	(void)state;
-	zkfs_metrics_answered(&metrics, ZKFS_OP_WRITE, 1, -ESTALE);
-	zkfs_metrics_answered(&metrics, ZKFS_OP_FSYNC, 1, -ESTALE);
-	zkfs_metrics_answered(&metrics, ZKFS_OP_FLUSH, 1, -ESTALE);
-	assert_int_equal(metrics.counters.conflicts, 3);
-	/* Makes the kernel look again; and another failure. */
-	zkfs_metrics_answered(&metrics, ZKFS_OP_MKNOD, 1, -ESTALE);
-	zkfs_metrics_answered(&metrics, ZKFS_OP_WRITE, 1, -EIO);
-	assert_int_equal(metrics.counters.conflicts, 3);
 }
 
 int main(void)
@@ -74,7 +58,6 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_success),
 		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_conflicts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
