@@ -158,6 +158,7 @@ void zkfs_lockq_try_grant(struct zkfs_lockq *lockq)
 
 	assert(lockq->ours == ZKFS_OURS_KNOWN && !lockq->over);
 	zkfs_lockq_forget_queue(lockq);
+	lockq->has_held = true;
 	zkfs_lockq_move(lockq, ZKFS_LOCKQ_HELD);
 }
 

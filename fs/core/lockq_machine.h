@@ -1,7 +1,8 @@
 /*
  * lockq_machine: the inside of a lockq, shared by its parts: lockq.c (the
  * states, the requests, the way out), lockq_recipe.c (what follows from each
- * reply) and lockq_renew.c (numbers that begin anew).
+ * reply), lockq_meet.c (what contenders of one session know of each other) and
+ * lockq_renew.c (numbers that begin anew).
  *
  * Two things are kept apart. `state` is what the user sees. `ours` is what is
  * known of our names on the server, and it alone decides whether anything has
@@ -58,6 +59,7 @@ struct zkfs_lockq {
 	struct zkfs_lockq_own own;
 	int join_error;	  /* UNKNOWN: what to fail with if nothing is found */
 	bool own_watched; /* ASK_OWN was sent and its watch not lost since */
+	bool has_held;
 	int64_t token;
 
 	struct zkfs_queue queue; /* the nearest of those before us */
@@ -65,6 +67,8 @@ struct zkfs_lockq {
 	const struct zkfs_queue_entry *blocker;
 	char *blocker_path;
 	bool blocker_hidden; /* we may not read it: EXISTS needs no right */
+	bool blocker_seen;   /* by a list or a read behind our join */
+	bool blocker_held;   /* it has been granted, and exclusively */
 	bool relist;	     /* the list must be read again before a grant */
 	bool clear;	     /* nobody is before us */
 
@@ -105,6 +109,11 @@ void zkfs_lockq_left(struct zkfs_lockq *lockq);
 void zkfs_lockq_lost(struct zkfs_lockq *lockq);
 void zkfs_lockq_try_grant(struct zkfs_lockq *lockq);
 
+/* lockq_meet.c */
+
+/* The blocker has gone, and with it everybody before us: it has been alone. */
+bool zkfs_lockq_all_gone(const struct zkfs_lockq *lockq);
+
 /* lockq_renew.c */
 
 /* LEAVING with names that are known: asks for what takes them out. */
@@ -125,6 +134,8 @@ void zkfs_lockq_reply_acl(struct zkfs_lockq *lockq,
 
 /* lockq_recipe.c */
 void zkfs_lockq_begin_join(struct zkfs_lockq *lockq);
+void zkfs_lockq_wait_for(struct zkfs_lockq *lockq,
+			 const struct zkfs_queue_entry *entry);
 void zkfs_lockq_blocker_gone(struct zkfs_lockq *lockq);
 void zkfs_lockq_take_reply(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 			   const struct zkfs_zk_reply *reply);

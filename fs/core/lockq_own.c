@@ -90,6 +90,8 @@ bool zkfs_lockq_own_adopt(struct zkfs_lockq_own *own, size_t i,
 	mine->made = true;
 	if (i == 0)
 		own->sequence = parts.sequence;
+	if (i + 1 == own->n_names)
+		own->last = parts.sequence;
 	return true;
 }
 

@@ -23,6 +23,7 @@ struct zkfs_lockq_own {
 	struct zkfs_own_name names[ZKFS_NAMES_MAX];
 	size_t n_names;
 	int64_t sequence; /* of the primary, names[0] */
+	int64_t last;	  /* of the last of them */
 };
 
 /* Makes room for every path there can be, so that nothing after this fails.

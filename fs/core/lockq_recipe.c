@@ -19,7 +19,8 @@ void zkfs_lockq_begin_join(struct zkfs_lockq *lockq)
 {
 	zkfs_lockq_move(lockq, ZKFS_LOCKQ_JOINING);
 	zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_JOIN);
-	zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
+	if (!lockq->config.behind)
+		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
 }
 
 /* The names are made and known. Returns whether to go on. */
@@ -72,7 +73,8 @@ static void reply_join(struct zkfs_lockq *lockq,
 				join_unknown(lockq, -EIO);
 				return;
 			}
-		(void)joined(lockq);
+		if (joined(lockq) && !lockq->busy[ZKFS_LOCKQ_ASK_LIST])
+			zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
 		break;
 	case ZKFS_E_LOST:
 		join_unknown(lockq, 0);
@@ -110,11 +112,13 @@ static bool may_downgrade(const struct zkfs_lockq *lockq)
 	return false;
 }
 
-static void wait_for(struct zkfs_lockq *lockq,
-		     const struct zkfs_queue_entry *entry)
+void zkfs_lockq_wait_for(struct zkfs_lockq *lockq,
+			 const struct zkfs_queue_entry *entry)
 {
 	lockq->blocker = entry;
 	lockq->blocker_hidden = false;
+	lockq->blocker_seen = true;
+	lockq->blocker_held = false;
 	if (lockq->state != ZKFS_LOCKQ_WAITING)
 		zkfs_lockq_move(lockq, ZKFS_LOCKQ_WAITING);
 	zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_BLOCKER);
@@ -130,7 +134,7 @@ static void next_blocker(struct zkfs_lockq *lockq)
 	if (entry && lockq->config.try) {
 		zkfs_lockq_end(lockq, -EAGAIN, ZKFS_LOCKQ_BUSY);
 	} else if (entry) {
-		wait_for(lockq, entry);
+		zkfs_lockq_wait_for(lockq, entry);
 	} else if (lockq->relist) {
 		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
 	} else {
@@ -145,12 +149,18 @@ static void next_blocker(struct zkfs_lockq *lockq)
  * is less than asking for each. */
 void zkfs_lockq_blocker_gone(struct zkfs_lockq *lockq)
 {
+	bool all_gone = zkfs_lockq_all_gone(lockq);
+
 	zkfs_queue_remove(&lockq->queue, lockq->blocker);
 	lockq->blocker = NULL;
-	if (lockq->many)
+	if (all_gone) {
+		lockq->clear = true;
+		zkfs_lockq_try_grant(lockq);
+	} else if (lockq->many) {
 		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
-	else
+	} else {
 		next_blocker(lockq);
+	}
 }
 
 static void reply_blocker(struct zkfs_lockq *lockq,
@@ -161,6 +171,7 @@ static void reply_blocker(struct zkfs_lockq *lockq,
 
 	switch (reply->error) {
 	case ZKFS_E_OK:
+		lockq->blocker_seen = true;
 		break;
 	case ZKFS_E_NONODE:
 		zkfs_lockq_blocker_gone(lockq);

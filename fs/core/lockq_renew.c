@@ -65,12 +65,18 @@ static void leave_plainly(struct zkfs_lockq *lockq, int result)
 	zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LEAVE);
 }
 
-/* What refuses will do so again; what does not answer may the next time. */
+/* What refuses will do so again. What does not answer may the next time, and a
+ * directory that is gone needs no new numbers. */
 static int reason(enum zkfs_error error)
 {
-	return error == ZKFS_E_LOST || error == ZKFS_E_TIMEDOUT
-		       ? 0
-		       : zkfs_error_to_errno(error);
+	switch (error) {
+	case ZKFS_E_LOST:
+	case ZKFS_E_TIMEDOUT:
+	case ZKFS_E_NONODE:
+		return 0;
+	default:
+		return zkfs_error_to_errno(error);
+	}
 }
 
 /* Returns false when memory is short. */

@@ -49,6 +49,39 @@ static char *describe(const struct zkfs_claim *claim)
 	return info;
 }
 
+/* The others of this mount in the same queue. */
+static bool is_mate(const struct zkfs_contender *contender,
+		    const struct zkfs_contender *other)
+{
+	return other != contender && other->started &&
+	       strcmp(other->lock, contender->lock) == 0;
+}
+
+/* One that leaves is no company: the lock is probably free. */
+static bool has_mates(const struct zkfs_contender *contender)
+{
+	zkfs_list_for_each(it, &contender->fs->contenders) {
+		const struct zkfs_contender *other =
+			zkfs_list_entry(it, struct zkfs_contender, link);
+
+		if (is_mate(contender, other) &&
+		    zkfs_lockq_state(other->lockq) != ZKFS_LOCKQ_LEAVING)
+			return true;
+	}
+	return false;
+}
+
+static void meet_mates(struct zkfs_contender *contender)
+{
+	zkfs_list_for_each(it, &contender->fs->contenders) {
+		const struct zkfs_contender *other =
+			zkfs_list_entry(it, struct zkfs_contender, link);
+
+		if (is_mate(contender, other))
+			zkfs_lockq_meet(contender->lockq, other->lockq);
+	}
+}
+
 static struct zkfs_lockq *make_lockq(const struct zkfs_contender *contender,
 				     bool try)
 {
@@ -60,6 +93,7 @@ static struct zkfs_lockq *make_lockq(const struct zkfs_contender *contender,
 		.mode = contender->mode,
 		.families = contender->fs->config.locknames,
 		.try = try,
+		.behind = !try && has_mates(contender),
 		.data = contender->info,
 	};
 
@@ -74,7 +108,11 @@ static void on_reply(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	struct zkfs_contender_ask *ask =
 		zkfs_container_of(req, struct zkfs_contender_ask, req);
 
+	if (ask->ask == ZKFS_LOCKQ_ASK_BLOCKER && reply->error == ZKFS_E_NONODE)
+		meet_mates(ask->contender);
 	zkfs_lockq_reply(ask->contender->lockq, ask->ask, reply);
+	if (ask->ask == ZKFS_LOCKQ_ASK_JOIN)
+		meet_mates(ask->contender);
 	zkfs_contender_settle(ask->contender);
 }
 
@@ -83,6 +121,8 @@ static void on_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 	struct zkfs_contender_ask *ask =
 		zkfs_container_of(watch, struct zkfs_contender_ask, watch);
 
+	if (ask->ask == ZKFS_LOCKQ_ASK_BLOCKER && event == ZKFS_ZK_DELETED)
+		meet_mates(ask->contender);
 	zkfs_lockq_fired(ask->contender->lockq, ask->ask, event);
 	zkfs_contender_settle(ask->contender);
 }

@@ -37,6 +37,11 @@
  * contenders before us only shrinks; it is read again when several of them may
  * be gone at once, and before a grant if a stock Curator write lock stood
  * before us, which may downgrade (facts/locks.md, section 11).
+ *
+ * Thousands who wait in one mount would list thousands of names each, when they
+ * join and when one before them has gone. Both can be spared when the nearest
+ * before us is a contender of our own session, as it is then known what the
+ * list would say: zkfs_lockq_meet().
  */
 #ifndef ZKFS_LOCKQ_H
 #define ZKFS_LOCKQ_H
@@ -98,6 +103,9 @@ struct zkfs_lockq_config {
 	enum zkfs_lock_mode mode;
 	unsigned families; /* enum zkfs_name_family */
 	bool try;	   /* O_NONBLOCK: never wait */
+	bool behind;	   /* others of this session are in the queue, so that
+			    * the list may be spared: it is not asked for before
+			    * the join's reply */
 	uint64_t random;   /* for the uuid */
 	const char *data;  /* of the primary, copied */
 };
@@ -121,6 +129,10 @@ void zkfs_lockq_reply(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 /* The watch set by ASK_BLOCKER or ASK_OWN fired. */
 void zkfs_lockq_fired(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 		      enum zkfs_zk_event event);
+/* Tells of another contender of the same session and lock. Call it for each of
+ * them when ASK_JOIN was answered, and before an answer or event that says that
+ * the blocker has gone is passed on. Never needed, and never wrong. */
+void zkfs_lockq_meet(struct zkfs_lockq *lockq, const struct zkfs_lockq *other);
 /* The connection came or went, or a new session began. While disconnected
  * nothing is granted; a new generation loses the contender. Calling it with
  * nothing changed is allowed, and tries again what a server has refused (a

@@ -55,6 +55,7 @@ static const struct config configs[] = {
 	 .release = 300,
 	 .interrupt = 60,
 	 .lose = 5,
+	 .wipe = 5,
 	 .touch = 10,
 	 .shared = 3000,
 	 .try = 2000,
@@ -92,6 +93,7 @@ static const struct config configs[] = {
 	 .touch = 30,
 	 .foreign = 300,
 	 .write = 5,
+	 .wipe = 5,
 	 .wind = 20,
 	 .pipelined = 5000,
 	 .shared = 3000,
@@ -113,6 +115,7 @@ static const struct config configs[] = {
 	 .admin = 5,
 	 .touch = 10,
 	 .write = 60,
+	 .wipe = 60,
 	 .wind = 40,
 	 .wind_far = true,
 	 .pipelined = 5000,
@@ -153,6 +156,14 @@ void violated(struct world *world, const char *format, ...)
 	(void)printf("\nreplay: lockq-sim --config %s --seed %" PRIu64 "\n",
 		     world->config->name, world->seed);
 	exit(1);
+}
+
+static void lock_create(struct world *world, unsigned i)
+{
+	struct sim_node *node = sim_server_create(world->server, NULL,
+						  world->locks[i].path, false);
+
+	sim_server_set_acl(node, LOCK_ACL, sizeof(LOCK_ACL));
 }
 
 /* -- what a step can be; each returns whether it did anything -- */
@@ -289,12 +300,15 @@ static bool step_lose(struct world *world)
 	return user != NULL;
 }
 
-static struct sim_node *any_contender(struct world *world)
+static unsigned any_lock(struct world *world)
+{
+	return sim_random_below(&world->random, N_LOCKS);
+}
+
+static struct sim_node *any_contender(struct world *world, unsigned lock)
 {
 	struct sim_node *chosen = NULL;
 	uint32_t n = 0;
-
-	unsigned lock = sim_random_below(&world->random, N_LOCKS);
 
 	zkfs_list_for_each(it, &lock_node(world, lock)->children) {
 		struct sim_node *node =
@@ -307,15 +321,12 @@ static struct sim_node *any_contender(struct world *world)
 	return chosen;
 }
 
-static bool step_admin(struct world *world)
+static void delete_contender(struct world *world, struct sim_node *node)
 {
-	struct sim_node *node = any_contender(world);
 	struct user *user;
 	char path[600];
 	bool ours;
 
-	if (!node)
-		return false;
 	trace(world, "the admin deletes %s", node->path);
 	user = user_of(world, node, &ours);
 	if (user)
@@ -324,12 +335,37 @@ static bool step_admin(struct world *world)
 	(void)sim_server_delete(world->server, node);
 	if (!ours)
 		foreigner_lost(world, path);
+}
+
+static bool step_admin(struct world *world)
+{
+	struct sim_node *node = any_contender(world, any_lock(world));
+
+	if (node)
+		delete_contender(world, node);
+	return node != NULL;
+}
+
+/* The lock is deleted with everybody in it, and made again. */
+static bool step_wipe(struct world *world)
+{
+	unsigned i = any_lock(world);
+	struct lock *lock = &world->locks[i];
+	struct sim_node *node;
+
+	trace(world, "the admin wipes lock %u", i);
+	while ((node = any_contender(world, i)))
+		delete_contender(world, node);
+	(void)sim_server_delete(world->server, lock_node(world, i));
+	lock_create(world, i);
+	lock->data[0] = '\0';
+	lock->wiped = true;
 	return true;
 }
 
 static bool step_touch(struct world *world)
 {
-	struct sim_node *node = any_contender(world);
+	struct sim_node *node = any_contender(world, any_lock(world));
 
 	if (!node)
 		return false;
@@ -339,7 +375,7 @@ static bool step_touch(struct world *world)
 
 static bool step_write(struct world *world)
 {
-	unsigned i = sim_random_below(&world->random, N_LOCKS);
+	unsigned i = any_lock(world);
 	struct lock *lock = &world->locks[i];
 
 	(void)snprintf(lock->data, sizeof(lock->data), "%" PRIu64, world->step);
@@ -355,7 +391,7 @@ static bool step_wind(struct world *world)
 		INT32_MAX - 1000000,
 		INT32_MAX - 3,
 	};
-	unsigned i = sim_random_below(&world->random, N_LOCKS);
+	unsigned i = any_lock(world);
 	unsigned end = world->config->wind_far
 			       ? sim_random_below(&world->random, 3)
 			       : 0;
@@ -392,7 +428,7 @@ static const struct {
 	STEP(expire, false),	STEP(start, false),  STEP(release, true),
 	STEP(interrupt, false), STEP(lose, false),   STEP(admin, false),
 	STEP(touch, false),	STEP(write, false),  STEP(wind, false),
-	STEP(foreign, true),
+	STEP(wipe, false),	STEP(foreign, true),
 };
 
 static uint32_t weight(const struct world *world, size_t i)
@@ -493,13 +529,9 @@ static void world_init(struct world *world, const struct config *config,
 	world->server = sim_server_new();
 	(void)sim_server_create(world->server, NULL, "/locks", false);
 	for (unsigned i = 0; i < N_LOCKS; i++) {
-		struct lock *lock = &world->locks[i];
-		struct sim_node *node;
-
-		(void)snprintf(lock->path, sizeof(lock->path), "/locks/%u", i);
-		node = sim_server_create(world->server, NULL, lock->path,
-					 false);
-		sim_server_set_acl(node, LOCK_ACL, sizeof(LOCK_ACL));
+		(void)snprintf(world->locks[i].path,
+			       sizeof(world->locks[i].path), "/locks/%u", i);
+		lock_create(world, i);
 	}
 	for (unsigned i = 0; i < N_CLIENTS; i++)
 		client_init(world, i);
@@ -535,17 +567,19 @@ static void check_coverage(struct world *world)
 		     " granted, %" PRIu64 " busy, %" PRIu64 " failed, %" PRIu64
 		     " lost, %" PRIu64 " joins without a reply, %" PRIu64
 		     " granted to others, %" PRIu64 " refused, %" PRIu64
-		     " renewed\n",
+		     " renewed, %" PRIu64 " granted without a list\n",
 		     config->name, world->seed, world->step,
 		     entered(world, ZKFS_LOCKQ_HELD),
 		     entered(world, ZKFS_LOCKQ_BUSY),
 		     entered(world, ZKFS_LOCKQ_FAILED),
 		     entered(world, ZKFS_LOCKQ_LOST), world->lost_joins,
-		     world->foreign_grants, world->refused, world->renewals);
+		     world->foreign_grants, world->refused, world->renewals,
+		     world->unlisted);
 	if (world->step < 100000)
 		return;
 	if (entered(world, ZKFS_LOCKQ_HELD) < world->step / 1000 ||
 	    !entered(world, ZKFS_LOCKQ_BUSY) ||
+	    world->unlisted < world->step / 20000 ||
 	    (config->cut && !world->lost_joins) ||
 	    (config->expire && !entered(world, ZKFS_LOCKQ_LOST)) ||
 	    (config->foreign && world->foreign_grants < world->step / 1000) ||

@@ -23,7 +23,9 @@ static void check_grant(struct user *user)
 	if (!zkfs_zk_connected(user->client->zk))
 		violated(user->world, "user %u is granted while disconnected",
 			 user->slot);
-	if (user->n_made && user->n_listed != user->n_made)
+	/* None at all was needed if the join's reply was news enough. */
+	user->world->unlisted += user->n_lists == 0;
+	if (user->n_lists && user->n_made && user->n_listed != user->n_made)
 		violated(user->world,
 			 "user %u is granted by a list without its names",
 			 user->slot);
@@ -94,10 +96,36 @@ static void count_names(struct user *user, enum zkfs_lockq_ask ask,
 		user->n_made = user->reqs[ask].req.n_ops;
 	if (ask != ZKFS_LOCKQ_ASK_LIST)
 		return;
+	user->n_lists++;
 	user->n_listed = 0;
 	for (size_t i = 0; i < reply->n_names; i++)
 		user->n_listed +=
 			!strncmp(reply->names[i], prefix, strlen(prefix));
+}
+
+/* The others of its mount in the same lock. */
+static bool is_mate(const struct user *user, const struct user *other)
+{
+	return other != user && other->lockq && other->client == user->client &&
+	       other->lock == user->lock;
+}
+
+static void meet(struct user *user)
+{
+	for (unsigned i = 0; i < N_USERS; i++) {
+		const struct user *other = &user->world->users[i];
+
+		if (is_mate(user, other))
+			zkfs_lockq_meet(user->lockq, other->lockq);
+	}
+}
+
+static bool has_mates(const struct user *user)
+{
+	for (unsigned i = 0; i < N_USERS; i++)
+		if (is_mate(user, &user->world->users[i]))
+			return true;
+	return false;
 }
 
 static void done(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
@@ -110,7 +138,11 @@ static void done(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	if (slot->ask == ZKFS_LOCKQ_ASK_JOIN && reply->error == ZKFS_E_LOST)
 		user->world->lost_joins++;
 	count_names(user, slot->ask, reply);
+	if (slot->ask == ZKFS_LOCKQ_ASK_BLOCKER)
+		meet(user);
 	zkfs_lockq_reply(user->lockq, slot->ask, reply);
+	if (slot->ask == ZKFS_LOCKQ_ASK_JOIN)
+		meet(user);
 	pump(user);
 }
 
@@ -121,6 +153,8 @@ static void fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 
 	trace(slot->user->world, "user %u: watch of %d: event %d",
 	      slot->user->slot, slot->ask, event);
+	if (slot->ask == ZKFS_LOCKQ_ASK_BLOCKER)
+		meet(slot->user);
 	zkfs_lockq_fired(slot->user->lockq, slot->ask, event);
 	pump(slot->user);
 }
@@ -167,12 +201,13 @@ static bool begin(struct user *user)
 	user->session = sim_port_session(zk);
 	user->leaving = user->given_up = user->tampered = false;
 	user->token_checked = false;
-	user->n_made = user->n_listed = 0;
+	user->n_made = user->n_listed = user->n_lists = 0;
 	user->seen = ZKFS_LOCKQ_IDLE;
 
 	config.lock = world->locks[user->lock].path;
 	config.mode = user->mode;
 	config.try = user->try;
+	config.behind = has_mates(user);
 	config.families = choose_families(world);
 	config.random = user->id;
 	user->lockq = zkfs_lockq_new(&config);
@@ -232,6 +267,7 @@ void user_give_up(struct user *user)
 static void check_end(struct user *user)
 {
 	struct world *world = user->world;
+	const struct lock *lock = &world->locks[user->lock];
 	int error = zkfs_lockq_error(user->lockq);
 	bool lost = !user->session->alive || user->given_up;
 	bool right = false;
@@ -246,8 +282,8 @@ static void check_end(struct user *user)
 	case ZKFS_LOCKQ_FAILED:
 		right = (error == -EIO && lost) ||
 			(error == -ETIMEDOUT && user->deadline) ||
-			(error == -EOVERFLOW &&
-			 world->locks[user->lock].wound_far);
+			(error == -ENOENT && user->try && lock->wiped) ||
+			(error == -EOVERFLOW && lock->wound_far);
 		world->refused += error == -EOVERFLOW;
 		break;
 	default:

@@ -36,7 +36,7 @@ struct config {
 	uint32_t execute, deliver, advance;
 	uint32_t cut, notice, connect, expire;
 	uint32_t start, release, interrupt, lose;
-	uint32_t admin, touch, write, foreign;
+	uint32_t admin, touch, write, wipe, foreign;
 	uint32_t wind, pipelined;
 	bool wind_far; /* to the very end of the sequence numbers */
 	uint32_t shared, try, deadline;
@@ -73,7 +73,8 @@ struct user {
 	bool given_up; /* zkfs_lockq_lose() was called */
 	bool tampered; /* the admin has deleted a znode of it */
 	bool token_checked;
-	size_t n_made;		    /* names, by the reply of its join */
+	size_t n_made; /* names, by the reply of its join */
+	size_t n_lists;
 	size_t n_listed;	    /* of them, by the newest list */
 	enum zkfs_lockq_state seen; /* as traced */
 };
@@ -118,6 +119,7 @@ struct lock {
 	int64_t last_exclusive; /* token */
 	char data[16];		/* what was last written to it */
 	bool wound_far;		/* since when joins may be refused */
+	bool wiped;		/* a view may be without it */
 };
 
 #define TRACE_LINES 60
@@ -139,7 +141,7 @@ struct world {
 
 	/* How often what was seen: a run without it proves nothing. */
 	uint64_t moves[_ZKFS_LOCKQ_STATE_N][_ZKFS_LOCKQ_STATE_N];
-	uint64_t lost_joins, foreign_grants, refused, renewals;
+	uint64_t lost_joins, foreign_grants, refused, renewals, unlisted;
 
 	char trace[TRACE_LINES][TRACE_BYTES];
 	unsigned trace_next;

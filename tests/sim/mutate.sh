@@ -23,7 +23,7 @@ caught=0
 failed=0
 
 # The parts a mutation may change; all others are compiled once.
-parts="names queue lockq lockq_own lockq_recipe lockq_renew"
+parts="names queue lockq lockq_meet lockq_own lockq_recipe lockq_renew"
 others="fs/base/hash.c fs/base/path.c fs/base/error.c fs/base/util.c
 	tests/sim/server.c tests/sim/port.c tests/sim/lockq_sim.c
 	tests/sim/lockq_user.c tests/sim/lockq_foreign.c
@@ -162,6 +162,21 @@ mutate own-end-overlooked lockq \
 mutate blocker-gone-before-asked lockq_recipe \
 	'/^static void reply_blocker/,/^}/ s/zkfs_lockq_blocker_gone\(lockq\);/(void)0;/'
 
+# -- contenders of one session --
+
+mutate held-by-anybody lockq_meet \
+	'/^static bool is_blocker/,/^}/ s/return lockq->blocker \&\&/return lockq->blocker; return/'
+mutate held-is-waited-for lockq_meet \
+	's/other->has_held \&\&/true \&\&/'
+mutate held-by-readers lockq_meet \
+	's/other->config\.mode == ZKFS_LOCK_EXCLUSIVE;/true;/'
+mutate before-is-right-before lockq_meet \
+	's/other->own\.last == lockq->own\.sequence - 1 \&\&/other->own.last < lockq->own.sequence \&\&/'
+mutate only-one-before-us lockq_meet \
+	's/lockq->many = true;/lockq->many = false;/'
+mutate of-another-directory lockq_meet \
+	's/return lockq->blocker_held \&\& lockq->blocker_seen/return lockq->blocker_held/'
+
 # -- numbers that begin anew --
 
 mutate near-end-accepted lockq_renew \
@@ -184,6 +199,6 @@ mutate renewed-as-never-written lockq_renew \
 mutate refused-renewal-is-done lockq_renew \
 	'/case ZKFS_E_NOTEMPTY:/,/return true/ s/leave_plainly\(lockq, 0\);/zkfs_lockq_left(lockq);/'
 mutate lost-renewal-is-done lockq_renew \
-	's/^\tcase ZKFS_E_LOST:$/\tcase ZKFS_E_LOST: zkfs_lockq_left(lockq); return true;/'
+	'/^bool zkfs_lockq_renew_refused/,/^}/ s/^\tcase ZKFS_E_LOST:$/\tcase ZKFS_E_LOST: zkfs_lockq_left(lockq); return true;/'
 echo "$caught caught, $failed not caught"
 [ "$failed" -eq 0 ]

@@ -245,6 +245,10 @@ static void test_may_not_look(void **state)
 	(void)next(lockq, DIR);
 	answer(lockq, DIR, ZKFS_E_TIMEDOUT, NULL, NULL);
 	leaves(lockq, 0);
+	lockq = leaving(LARGE + 1);
+	(void)next(lockq, DIR);
+	answer(lockq, DIR, ZKFS_E_NONODE, NULL, NULL);
+	leaves(lockq, 0);
 }
 
 static void test_refused(void **state)
