@@ -189,12 +189,24 @@ void zkfs_tree_forget(struct zkfs_tree *tree, uint64_t id, uint64_t n)
 		zkfs_tree_unref(tree, node);
 }
 
-void zkfs_tree_detach(struct zkfs_tree *tree, struct zkfs_node *node)
+static void unlist(struct zkfs_tree *tree, struct zkfs_node *node)
 {
 	if (!node->current)
 		return;
 	node->current = false;
 	zkfs_hash_remove(&tree->by_name, &node->by_name);
+}
+
+static void displace(struct zkfs_tree *tree, struct zkfs_node *node, bool moved)
+{
+	if (node->cached && tree->displaced)
+		tree->displaced(node, moved);
+}
+
+void zkfs_tree_detach(struct zkfs_tree *tree, struct zkfs_node *node)
+{
+	unlist(tree, node);
+	displace(tree, node, false);
 }
 
 static void adopt_below(struct zkfs_tree *tree, struct zkfs_node *above)
@@ -205,8 +217,10 @@ static void adopt_below(struct zkfs_tree *tree, struct zkfs_node *above)
 		struct zkfs_node *node =
 			zkfs_container_of(it, struct zkfs_node, by_id);
 
-		if (node->current && zkfs_tree_below(node, above))
-			node->adopt = true;
+		if (!node->current || !zkfs_tree_below(node, above))
+			continue;
+		node->adopt = true;
+		displace(tree, node, true);
 	}
 }
 
@@ -221,7 +235,7 @@ int zkfs_tree_rename(struct zkfs_tree *tree, struct zkfs_node *node,
 		return -ENOMEM;
 	if (old && old != node)
 		zkfs_tree_detach(tree, old);
-	zkfs_tree_detach(tree, node);
+	unlist(tree, node);
 	free(node->name);
 	node->name = copy;
 	node->parent = zkfs_tree_ref(parent);
@@ -230,6 +244,7 @@ int zkfs_tree_rename(struct zkfs_tree *tree, struct zkfs_node *node,
 	if (node->type == ZKFS_TYPE_DIR)
 		adopt_below(tree, node);
 	node->adopt = true;
+	displace(tree, node, true);
 	return 0;
 }
 
@@ -270,9 +285,17 @@ char *zkfs_tree_path(const struct zkfs_node *node)
 	return path;
 }
 
+/* Replies overtake each other on their way through a listing. */
+static bool is_older(const struct zkfs_stat *stat, const struct zkfs_stat *than)
+{
+	return stat->czxid == than->czxid &&
+	       (stat->mzxid < than->mzxid || stat->pzxid < than->pzxid);
+}
+
 void zkfs_tree_saw(struct zkfs_node *node, const struct zkfs_stat *stat,
 		   int64_t now_ms)
 {
-	node->stat = *stat;
+	if (!is_older(stat, &node->stat))
+		node->stat = *stat;
 	node->seen_ms = now_ms;
 }

@@ -59,7 +59,8 @@ struct zkfs_node {
 	 * to be told. */
 	bool tell_closes;
 
-	struct zkfs_link handles; /* open handles, the owner's */
+	struct zkfs_cached *cached; /* ops/cache, or NULL */
+	struct zkfs_link handles;   /* open handles, the owner's */
 	uint64_t n_lookups;
 	unsigned n_refs;
 
@@ -72,7 +73,12 @@ struct zkfs_tree {
 	struct zkfs_hash by_name;
 	struct zkfs_node *root;
 	uint64_t last_id;
+	/* A cached node has got another path (moved), or its name does not mean
+	 * it any more: ends what is cached. */
+	void (*displaced)(struct zkfs_node *node, bool moved);
 };
+
+struct zkfs_cached;
 
 /* Returns 0 or -ENOMEM. */
 int zkfs_tree_init(struct zkfs_tree *tree);
@@ -116,6 +122,7 @@ bool zkfs_tree_below(const struct zkfs_node *node,
  * That of a DATA node is its directory's. */
 char *zkfs_tree_path(const struct zkfs_node *node);
 
+/* Notes the newest Stat; an older one of the same incarnation is ignored. */
 void zkfs_tree_saw(struct zkfs_node *node, const struct zkfs_stat *stat,
 		   int64_t now_ms);
 

@@ -140,6 +140,7 @@ static int connect_servers(struct daemon *d)
 		.servers = d->numeric,
 		.chroot = d->servers.chroot,
 		.timeout_ms = d->opts.session_timeout_ms,
+		.watch_budget = d->opts.watch_paths,
 		.auth = d->opts.authfile ? &d->auth : NULL,
 	};
 	int error = zkfs_servers_probe(d->numeric,
@@ -181,6 +182,7 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 			  .dmask = d->opts.dmask},
 		.sync = d->opts.sync,
 		.strict = d->opts.strict,
+		.sync_open = d->opts.sync_open,
 		.timeo_ms = d->opts.timeo_ms,
 		.dataname = d->opts.dataname,
 		.ctlname = d->opts.ctlname,
@@ -190,6 +192,8 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 		.version = ZKFS_VERSION,
 		.source = d->opts.source,
 		.mountpoint = d->path,
+		.cache = {.nodes = d->opts.cache_nodes,
+			  .bytes = d->opts.cache_data},
 	};
 	int error;
 

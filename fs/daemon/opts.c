@@ -26,6 +26,10 @@
 #include "include/zkfs/names.h"
 #include "include/zkfs/path.h"
 
+#define BYTES_MAX		   ((unsigned long long)1 << 40)
+#define DEFAULT_CACHE_NODES	   100000
+#define DEFAULT_CACHE_DATA	   ((size_t)64 << 20)
+#define DEFAULT_WATCH_PATHS	   ((size_t)8 << 20)
 #define DEFAULT_SESSION_TIMEOUT_MS 10000
 /* Below this the client cannot tell a slow connect from a dead server. */
 #define MIN_SESSION_TIMEOUT_MS 500
@@ -57,54 +61,64 @@ struct spec {
 };
 
 /* X(name, setter, field, value, line of help); "" stays unsaid */
-#define OPTIONS(X)                                                             \
-	X("uid", set_uid, opts.uid, NEEDS_VALUE,                               \
-	  "  uid=USER                 owner of all files (you)\n")             \
-	X("gid", set_gid, opts.gid, NEEDS_VALUE,                               \
-	  "  gid=GROUP                group of all files (yours)\n")           \
-	X("umask", set_mode, umask, NEEDS_VALUE,                               \
-	  "  umask=MODE               permission bits taken away, octal\n"     \
-	  "                           (that of the process)\n")                \
-	X("fmask", set_mode, opts.fmask, NEEDS_VALUE,                          \
-	  "  fmask=MODE               the same for files (umask)\n")           \
-	X("dmask", set_mode, opts.dmask, NEEDS_VALUE,                          \
-	  "  dmask=MODE               the same for directories (umask)\n")     \
-	X("ro", set_true, opts.ro, NO_VALUE,                                   \
-	  "  ro                       nothing can be changed\n")               \
-	X("rw", set_false, opts.ro, NO_VALUE, "")                              \
-	X("sync", set_true, opts.sync, NO_VALUE,                               \
-	  "  sync                     every write(2) is a commit\n")           \
-	X("async", set_false, opts.sync, NO_VALUE, "")                         \
-	X("strict", set_true, opts.strict, NO_VALUE,                           \
-	  "  strict                   chmod, chown and explicit times fail\n") \
-	X("allow_other", set_true, opts.allow_other, NO_VALUE,                 \
-	  "  allow_other              let other users in; switches\n"          \
-	  "                           default_permissions on\n")               \
-	X("default_permissions", set_true, opts.default_permissions, NO_VALUE, \
-	  "  default_permissions      the kernel checks owner and mode\n")     \
-	X("auto_unmount", set_true, opts.auto_unmount, NO_VALUE,               \
-	  "  auto_unmount             unmount when the daemon dies\n")         \
-	X("timeo", set_timeo, opts.timeo_ms, NEEDS_VALUE,                      \
-	  "  timeo=SECONDS            how long requests wait for a server\n"   \
-	  "                           (session_timeout)\n")                    \
-	X("session_timeout", set_session_timeout, opts.session_timeout_ms,     \
-	  NEEDS_VALUE,                                                         \
-	  "  session_timeout=SECONDS  asked of the server (10)\n")             \
-	X("dataname", set_filename, opts.dataname, NEEDS_VALUE,                \
-	  "  dataname=NAME            the file that is a directory's data\n"   \
-	  "                           (.data)\n")                              \
-	X("ctlname", set_ctlname, opts.ctlname, OPTIONAL_VALUE,                \
-	  "  ctlname=NAME             the directory of status and metrics,\n"  \
-	  "                           empty: none (.zkfs)\n")                  \
-	X("lockroot", set_lockroot, opts.lockroots, NEEDS_VALUE,               \
-	  "  lockroot=PATH            a directory of locks; may be repeated\n" \
-	  "                           (/locks)\n")                             \
-	X("locknames", set_locknames, opts.locknames, NEEDS_VALUE,             \
-	  "  locknames=KIND[:KIND]    clients to exclude: curator, kazoo,\n"   \
-	  "                           curator-rw or all (all)\n")              \
-	X("authfile", set_string, opts.authfile, NEEDS_VALUE,                  \
-	  "  authfile=FILE            credentials, lines of SCHEME SECRET;\n"  \
-	  "                           a file that only you can read\n")        \
+#define OPTIONS(X)                                                              \
+	X("uid", set_uid, opts.uid, NEEDS_VALUE,                                \
+	  "  uid=USER                 owner of all files (you)\n")              \
+	X("gid", set_gid, opts.gid, NEEDS_VALUE,                                \
+	  "  gid=GROUP                group of all files (yours)\n")            \
+	X("umask", set_mode, umask, NEEDS_VALUE,                                \
+	  "  umask=MODE               permission bits taken away, octal\n"      \
+	  "                           (that of the process)\n")                 \
+	X("fmask", set_mode, opts.fmask, NEEDS_VALUE,                           \
+	  "  fmask=MODE               the same for files (umask)\n")            \
+	X("dmask", set_mode, opts.dmask, NEEDS_VALUE,                           \
+	  "  dmask=MODE               the same for directories (umask)\n")      \
+	X("ro", set_true, opts.ro, NO_VALUE,                                    \
+	  "  ro                       nothing can be changed\n")                \
+	X("rw", set_false, opts.ro, NO_VALUE, "")                               \
+	X("sync", set_true, opts.sync, NO_VALUE,                                \
+	  "  sync                     every write(2) is a commit\n")            \
+	X("async", set_false, opts.sync, NO_VALUE, "")                          \
+	X("sync_open", set_true, opts.sync_open, NO_VALUE,                      \
+	  "  sync_open                each open sees what any client did\n"     \
+	  "                           before\n")                                \
+	X("strict", set_true, opts.strict, NO_VALUE,                            \
+	  "  strict                   chmod, chown and explicit times fail\n")  \
+	X("allow_other", set_true, opts.allow_other, NO_VALUE,                  \
+	  "  allow_other              let other users in; switches\n"           \
+	  "                           default_permissions on\n")                \
+	X("default_permissions", set_true, opts.default_permissions, NO_VALUE,  \
+	  "  default_permissions      the kernel checks owner and mode\n")      \
+	X("auto_unmount", set_true, opts.auto_unmount, NO_VALUE,                \
+	  "  auto_unmount             unmount when the daemon dies\n")          \
+	X("timeo", set_timeo, opts.timeo_ms, NEEDS_VALUE,                       \
+	  "  timeo=SECONDS            how long requests wait for a server\n"    \
+	  "                           (session_timeout)\n")                     \
+	X("session_timeout", set_session_timeout, opts.session_timeout_ms,      \
+	  NEEDS_VALUE,                                                          \
+	  "  session_timeout=SECONDS  asked of the server (10)\n")              \
+	X("cache_nodes", set_count, opts.cache_nodes, NEEDS_VALUE,              \
+	  "  cache_nodes=N            nodes that are kept under watches\n"      \
+	  "                           (100000); 0: none\n")                     \
+	X("cache_data", set_bytes, opts.cache_data, NEEDS_VALUE,                \
+	  "  cache_data=BYTES         file data that is kept: K, M, G (64M)\n") \
+	X("watch_paths", set_bytes, opts.watch_paths, NEEDS_VALUE,              \
+	  "  watch_paths=BYTES        paths that are watched (8M)\n")           \
+	X("dataname", set_filename, opts.dataname, NEEDS_VALUE,                 \
+	  "  dataname=NAME            the file that is a directory's data\n"    \
+	  "                           (.data)\n")                               \
+	X("ctlname", set_ctlname, opts.ctlname, OPTIONAL_VALUE,                 \
+	  "  ctlname=NAME             the directory of status and metrics,\n"   \
+	  "                           empty: none (.zkfs)\n")                   \
+	X("lockroot", set_lockroot, opts.lockroots, NEEDS_VALUE,                \
+	  "  lockroot=PATH            a directory of locks; may be repeated\n"  \
+	  "                           (/locks)\n")                              \
+	X("locknames", set_locknames, opts.locknames, NEEDS_VALUE,              \
+	  "  locknames=KIND[:KIND]    clients to exclude: curator, kazoo,\n"    \
+	  "                           curator-rw or all (all)\n")               \
+	X("authfile", set_string, opts.authfile, NEEDS_VALUE,                   \
+	  "  authfile=FILE            credentials, lines of SCHEME SECRET;\n"   \
+	  "                           a file that only you can read\n")         \
 	X("remount", refuse_remount, opts, NO_VALUE, "")
 
 /* What mount(8), fstab and /sbin/mount.* hand on, and what has no meaning
@@ -254,6 +268,52 @@ static int set_mode(struct parser *p, const struct spec *spec,
 		return fail(p, "option '%s': '%s' is not an octal mode",
 			    spec->name, value);
 	*(mode_t *)field(p, spec) = (mode_t)strtoul(value, NULL, 8);
+	return 0;
+}
+
+/* Reads "4096", "64K", "1G". */
+static bool read_bytes(const char *text, size_t *ret_bytes)
+{
+	static const char suffixes[] = "KMG";
+	const char *suffix;
+	char *end;
+	unsigned long long bytes;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	bytes = strtoull(text, &end, 10);
+	if (errno || bytes > BYTES_MAX)
+		return false;
+	suffix = *end ? strchr(suffixes, *end) : NULL;
+	if (suffix) {
+		bytes <<= 10 * (suffix - suffixes + 1);
+		end++;
+	}
+	*ret_bytes = (size_t)bytes;
+	return *end == '\0' && bytes <= BYTES_MAX;
+}
+
+static int set_bytes(struct parser *p, const struct spec *spec,
+		     const char *value)
+{
+	if (!read_bytes(value, field(p, spec)))
+		return fail(p,
+			    "option '%s': '%s' is not a number of bytes up to "
+			    "1024G, as 4096, 64K, 64M or 1G",
+			    spec->name, value);
+	return 0;
+}
+
+static int set_count(struct parser *p, const struct spec *spec,
+		     const char *value)
+{
+	size_t len = strspn(value, "0123456789");
+
+	if (len == 0 || len > 9 || value[len])
+		return fail(p, "option '%s': '%s' is not a number", spec->name,
+			    value);
+	*(size_t *)field(p, spec) = strtoul(value, NULL, 10);
 	return 0;
 }
 
@@ -668,6 +728,9 @@ int zkfs_opts_parse(int argc, char *const *argv, struct zkfs_opts *ret_opts,
 				.session_timeout_ms =
 					DEFAULT_SESSION_TIMEOUT_MS,
 				.locknames = ZKFS_FAMILY_ALL,
+				.cache_nodes = DEFAULT_CACHE_NODES,
+				.cache_data = DEFAULT_CACHE_DATA,
+				.watch_paths = DEFAULT_WATCH_PATHS,
 			},
 		.umask = UNSET,
 		.words = words,

@@ -29,11 +29,15 @@ struct zkfs_opts {
 	mode_t fmask; /* default: umask= if given, else the process's umask */
 	mode_t dmask;
 	bool ro;
-	bool sync;   /* every write commits */
-	bool strict; /* chmod, chown, explicit times answer EPERM */
+	bool sync;	/* every write commits */
+	bool sync_open; /* an open sees what any client did before */
+	bool strict;	/* chmod, chown, explicit times answer EPERM */
 	bool allow_other;
 	bool default_permissions; /* also switched on by allow_other */
 	bool auto_unmount;
+	size_t cache_nodes;	/* cache_nodes=N; default 100000 */
+	size_t cache_data;	/* cache_data=BYTES; default 64 MiB */
+	size_t watch_paths;	/* watch_paths=BYTES; default 8 MiB */
 	int timeo_ms;		/* timeo=SECONDS (decimals allowed); default:
 				 * session_timeout */
 	int session_timeout_ms; /* session_timeout=SECONDS; default 10 s, at

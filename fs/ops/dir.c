@@ -24,6 +24,7 @@
 #include "fs/ops/lock.h"
 #include "fs/ops/lockdir.h"
 #include "fs/ops/meta.h"
+#include "fs/ops/notify.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
 
@@ -72,6 +73,7 @@ struct fetch {
 	size_t index;
 	char *path;
 	struct zkfs_zk_req req;
+	struct zkfs_cache_ask ask;
 	struct zkfs_link link;
 };
 
@@ -94,6 +96,7 @@ static void serve(struct list_op *list);
 static void fetch_free(struct fetch *fetch)
 {
 	zkfs_zk_cancel(fetch->dir->fs->zk, &fetch->req);
+	zkfs_cache_given_up(fetch->dir->fs, &fetch->ask);
 	zkfs_list_remove(&fetch->link);
 	free(fetch->path);
 	free(fetch);
@@ -255,6 +258,27 @@ static void settled(struct zkfs_dir *dir, size_t index)
 	}
 }
 
+static struct zkfs_node *find_child(const struct zkfs_dir *dir,
+				    const struct entry *entry)
+{
+	return zkfs_tree_find(&dir->fs->tree, dir->handle.node, entry->name);
+}
+
+static void cover_entry(struct fetch *fetch, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_dir *dir = fetch->dir;
+	struct zkfs_node *node;
+
+	if (!fetch->ask.cached)
+		return;
+	node = zkfs_meta_intern(dir->fs, dir->handle.node,
+				dir->entries[fetch->index].name, reply->stat);
+	if (!node)
+		return;
+	zkfs_cache_answered(dir->fs, &fetch->ask, &fetch->req, reply, node);
+	zkfs_tree_unref(&dir->fs->tree, node);
+}
+
 static void on_fetched(struct zkfs_zk_req *req,
 		       const struct zkfs_zk_reply *reply)
 {
@@ -270,18 +294,45 @@ static void on_fetched(struct zkfs_zk_req *req,
 	} else {
 		entry->state = ENTRY_READY;
 		entry->stat = *reply->stat;
+		cover_entry(fetch, reply);
 	}
 	fetch_free(fetch);
 	settled(dir, index);
 }
 
+/* One that the kernel knows already is worth a watch; of those that come by for
+ * the first time most are never seen again. */
+static void fetch_ask(struct fetch *fetch)
+{
+	struct zkfs_dir *dir = fetch->dir;
+	struct zkfs_node *node = find_child(dir, &dir->entries[fetch->index]);
+
+	fetch->req.kind = ZKFS_ZK_EXISTS;
+	if (node)
+		zkfs_cache_ask(dir->fs, &fetch->ask, &fetch->req, node, false);
+}
+
+static bool fetch_cached(struct zkfs_dir *dir, struct entry *entry)
+{
+	struct zkfs_node *node = find_child(dir, entry);
+
+	if (!node || !zkfs_cache_has_attr(dir->fs, node))
+		return false;
+	entry->state = ENTRY_READY;
+	entry->stat = node->stat;
+	return true;
+}
+
 static void fetch_entry(struct zkfs_dir *dir, const char *path, size_t index)
 {
 	struct entry *entry = &dir->entries[index];
-	struct fetch *fetch = calloc(1, sizeof(*fetch));
+	struct fetch *fetch;
 
+	if (fetch_cached(dir, entry))
+		return;
 	/* Without memory the kernel asks for this one itself. */
 	entry->state = ENTRY_FAILED;
+	fetch = calloc(1, sizeof(*fetch));
 	if (!fetch)
 		return;
 	fetch->dir = dir;
@@ -293,11 +344,11 @@ static void fetch_entry(struct zkfs_dir *dir, const char *path, size_t index)
 	}
 	entry->state = ENTRY_ASKED;
 	fetch->req = (struct zkfs_zk_req){
-		.kind = ZKFS_ZK_EXISTS,
 		.path = fetch->path,
 		.deadline_ms = zkfs_fs_patience(dir->fs),
 		.done = on_fetched,
 	};
+	fetch_ask(fetch);
 	zkfs_list_append(&dir->fetches, &fetch->link);
 	zkfs_zk_submit(dir->fs->zk, &fetch->req);
 }
@@ -393,8 +444,7 @@ static void entry_stat(struct list_op *list, struct entry *entry,
 	}
 	path = zkfs_tree_path(node);
 	zkfs_node_stat(list->op.fs, node, path ? path : "",
-		       entry->kind == ENTRY_LOCKDIR ? &node->stat
-						    : &entry->stat,
+		       entry->kind == ENTRY_DATA ? &entry->stat : &node->stat,
 		       ret_st);
 }
 
@@ -446,8 +496,12 @@ static size_t put_plus(struct list_op *list, struct entry *entry, char *at,
 		param.ino = node->id;
 		entry_stat(list, entry, node, &param.attr);
 		if (!zkfs_attr_in_lock(node->type)) {
-			param.attr_timeout = listing_timeout(list->dir);
-			param.entry_timeout = param.attr_timeout;
+			double timeout = listing_timeout(list->dir);
+
+			param.attr_timeout = zkfs_cache_attr_timeout(
+				list->op.fs, node, timeout);
+			param.entry_timeout = zkfs_cache_name_timeout(
+				list->op.fs, node, timeout);
 		}
 		zkfs_tree_looked_up(node);
 		zkfs_tree_unref(&list->op.fs->tree, node);
@@ -498,6 +552,16 @@ static void serve(struct list_op *list)
 	zkfs_reply_buf(list, list->buf, used);
 }
 
+static void cover_dir(struct list_op *list, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = &list->op;
+
+	if (op->node->czxid != reply->stat->czxid)
+		return;
+	zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
+	zkfs_cache_answered(op->fs, &op->ask, &op->zk, reply, op->node);
+}
+
 static void on_children(struct zkfs_zk_req *req,
 			const struct zkfs_zk_reply *reply)
 {
@@ -509,6 +573,7 @@ static void on_children(struct zkfs_zk_req *req,
 		zkfs_reply_zk_error(op, reply->error);
 		return;
 	}
+	cover_dir(list, reply);
 	error = load(list->dir, op->path, reply);
 	/* Another reader of this description may wait for the old snapshot's
 	 * attributes: it goes on in the new one. */
@@ -545,7 +610,7 @@ static void list_start(struct list_op *list)
 			serve(list);
 		return;
 	}
-	op->zk.kind = ZKFS_ZK_CHILDREN;
+	zkfs_cache_ask_children(op->fs, &op->ask, &op->zk, op->node);
 	(void)zkfs_op_submit(op, zkfs_fs_patience(op->fs), on_children);
 }
 
@@ -612,6 +677,10 @@ void zkfs_dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	zkfs_list_init(&dir->fetches);
 	zkfs_list_init(&dir->waiters);
 	fi->fh = dir->handle.fh;
+	/* The kernel's copy of the listing is good while the children's watch
+	 * is live; it compares the directory's mtime besides. */
+	fi->cache_readdir = zkfs_cache_has_children(op->node);
+	fi->keep_cache = fi->cache_readdir;
 	if (!zkfs_reply_open(op, fi))
 		zkfs_dir_drop(fs, &dir->handle);
 }
@@ -640,7 +709,12 @@ void zkfs_dir_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void on_synced(struct zkfs_zk_req *req,
 		      const struct zkfs_zk_reply *reply)
 {
-	zkfs_reply_zk_error(zkfs_op_from_zk(req), reply->error);
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+
+	/* All events of before have come; the notifier may still be at it. */
+	if (!reply->error)
+		zkfs_notify_settle(op->fs);
+	zkfs_reply_zk_error(op, reply->error);
 }
 
 /* `sync DIR` is a barrier: what any client committed before it is seen by

@@ -22,8 +22,10 @@
 #include "fs/base/log.h"
 #include "fs/base/util.h"
 #include "fs/ops/caller.h"
+#include "fs/ops/change.h"
 #include "fs/ops/name.h"
 #include "fs/ops/notify.h"
+#include "fs/ops/poll.h"
 #include "fs/ops/store.h"
 
 /* How old the Stat of a look-up may be for an open that needs no data. The
@@ -77,17 +79,27 @@ void zkfs_file_drop(struct zkfs_file *file)
 
 /* Conflicts */
 
+static void conflict(struct zkfs_file *file)
+{
+	zkfs_commit_conflict(&file->commit);
+	zkfs_poll_wake(file->fs, file->handle.fh);
+}
+
 static void on_watch(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 {
 	struct zkfs_file *file =
 		zkfs_container_of(watch, struct zkfs_file, watch);
 
+	if (!file->writable) {
+		zkfs_change_fired(file, event);
+		return;
+	}
 	/* Our own set fires our own watch, before its reply: the reply will
 	 * tell. Likewise our own unlink or rename of the name. */
 	if (event == ZKFS_ZK_UNWATCHED || file->commit.in_flight ||
 	    file->handle.node->n_own_changes > 0)
 		return;
-	zkfs_commit_conflict(&file->commit);
+	conflict(file);
 	zkfs_notify_attr(file->fs, file->handle.node);
 }
 
@@ -129,9 +141,35 @@ void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
 		file = file_of(handle);
 		if (file != by && file->writable && !file->commit.in_flight &&
 		    file->commit.version < stat->version)
-			zkfs_commit_conflict(&file->commit);
+			conflict(file);
 	}
 	zkfs_notify_attr(fs, node);
+}
+
+void zkfs_file_changed(struct zkfs_node *node)
+{
+	zkfs_list_for_each(it, &node->handles) {
+		struct zkfs_handle *handle =
+			zkfs_list_entry(it, struct zkfs_handle, in_node);
+
+		if (handle->kind == ZKFS_HANDLE_FILE &&
+		    file_of(handle)->writable &&
+		    !file_of(handle)->commit.in_flight)
+			conflict(file_of(handle));
+	}
+}
+
+bool zkfs_file_pending(const struct zkfs_node *node)
+{
+	zkfs_list_for_each(it, &node->handles) {
+		struct zkfs_handle *handle =
+			zkfs_list_entry(it, struct zkfs_handle, in_node);
+
+		if (handle->kind == ZKFS_HANDLE_FILE &&
+		    zkfs_commit_pending(&file_of(handle)->commit))
+			return true;
+	}
+	return false;
 }
 
 void zkfs_file_unlinked(struct zkfs_node *node)
@@ -311,9 +349,29 @@ static void on_open(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	}
 	open->file->stat = *reply->stat;
 	zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
+	zkfs_cache_answered(op->fs, &op->ask, req, reply, op->node);
+	if (data && zkfs_cache_has_version(op->node))
+		zkfs_cache_keep(op->fs, op->node, data);
 	zkfs_commit_base(&open->file->commit, data, reply->stat->version);
 	zkfs_buf_unref(data);
 	open_answer(open);
+}
+
+/* What is covered by a watch needs no round trip. */
+static bool open_cached(struct open_op *open)
+{
+	struct zkfs_node *node = open->op.node;
+	struct zkfs_file *file = open->file;
+	bool trunc = file->commit.flags & ZKFS_COMMIT_TRUNC;
+	struct zkfs_buf *data =
+		trunc ? NULL : zkfs_cache_data(open->op.fs, node);
+
+	if (trunc ? !zkfs_cache_has_version(node) : !data)
+		return false;
+	file->stat = node->stat;
+	zkfs_commit_base(&file->commit, data, node->stat.version);
+	open_answer(open);
+	return true;
 }
 
 /* A truncating open needs the version alone, and the kernel has had that
@@ -336,6 +394,36 @@ static bool open_fresh(struct open_op *open)
 	return true;
 }
 
+static void open_now(struct open_op *open)
+{
+	struct zkfs_op *op = &open->op;
+	bool synced = op->fs->config.sync_open;
+
+	if (open_cached(open) || (!synced && open_fresh(open)))
+		return;
+	zkfs_cache_ask(op->fs, &op->ask, &op->zk, op->node,
+		       !(open->file->commit.flags & ZKFS_COMMIT_TRUNC));
+	if (!op->zk.watch && open->file->writable && !open->file->append)
+		op->zk.watch = &open->file->watch;
+	op->zk.done = on_open;
+	if (synced) /* the op waits already */
+		zkfs_zk_submit(op->fs->zk, &op->zk);
+	else
+		(void)zkfs_op_submit(op, zkfs_fs_patience(op->fs), on_open);
+}
+
+/* All that any client did before is known here now, by its events. */
+static void on_synced(struct zkfs_zk_req *req,
+		      const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_op *op = zkfs_op_from_zk(req);
+
+	if (reply->error)
+		zkfs_reply_zk_error(op, reply->error);
+	else
+		open_now(zkfs_container_of(op, struct open_op, op));
+}
+
 void zkfs_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct open_op *open =
@@ -352,14 +440,13 @@ void zkfs_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		zkfs_reply_error(open, -ENOMEM);
 		return;
 	}
-	if (open_fresh(open))
+	if (open->op.fs->config.sync_open) {
+		open->op.zk.kind = ZKFS_ZK_SYNC;
+		(void)zkfs_op_submit(&open->op, zkfs_fs_patience(open->op.fs),
+				     on_synced);
 		return;
-	open->op.zk.kind = ZKFS_ZK_GET;
-	if (open->file->commit.flags & ZKFS_COMMIT_TRUNC)
-		open->op.zk.kind = ZKFS_ZK_EXISTS;
-	if (open->file->writable && !open->file->append)
-		open->op.zk.watch = &open->file->watch;
-	(void)zkfs_op_submit(&open->op, zkfs_fs_patience(open->op.fs), on_open);
+	}
+	open_now(open);
 }
 
 /* Read, write */
@@ -367,18 +454,22 @@ void zkfs_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void zkfs_file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct zkfs_op *op = zkfs_op_new(req, ZKFS_OP_READ, ino, sizeof(*op));
-	struct zkfs_file *file;
+	struct zkfs_file *file = file_get(req, fi);
 	const void *data = NULL;
+	struct zkfs_op *op;
 	size_t len;
 
-	if (!op)
-		return;
-	file = file_get(req, fi);
 	if (!file) {
-		zkfs_reply_error(op, -EBADF);
+		zkfs_reply_now(req, ZKFS_OP_READ, -EBADF);
 		return;
 	}
+	if (file->changed && off == 0) {
+		zkfs_change_reread(req, ino, size, file);
+		return;
+	}
+	op = zkfs_op_new(req, ZKFS_OP_READ, ino, sizeof(*op));
+	if (!op)
+		return;
 	len = zkfs_commit_read(&file->commit, (size_t)off, size, &data);
 	zkfs_reply_buf(op, data, len);
 }
@@ -459,9 +550,17 @@ static void write_look(struct write_op *write, const char *data, size_t size,
 	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_looked);
 }
 
+static bool is_covered(const struct zkfs_file *file)
+{
+	const struct zkfs_node *node = file->handle.node;
+
+	return zkfs_cache_has_version(node) &&
+	       node->stat.version == file->commit.version;
+}
+
 static bool knows(const struct zkfs_file *file)
 {
-	return file->watch.live || file->append ||
+	return file->watch.live || file->append || is_covered(file) ||
 	       zkfs_clock_ms() - file->fresh_ms <= AT_ONCE_MS ||
 	       file->commit.in_flight || file->commit.unlinked ||
 	       zkfs_commit_failed(&file->commit);

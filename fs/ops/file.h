@@ -18,6 +18,7 @@ struct zkfs_file {
 	struct zkfs_fs *fs;
 	struct zkfs_commit commit;
 	bool writable;
+	bool changed; /* since it was read (ops/change) */
 	bool append;
 	bool sync;	       /* O_SYNC, O_DSYNC or -o sync */
 	int last_error;	       /* of the newest commit */
@@ -26,7 +27,7 @@ struct zkfs_file {
 	pid_t writer;	       /* thread of the newest write */
 	struct zkfs_stat stat; /* of the version the handle rests on */
 
-	struct zkfs_zk_req req; /* the commit's set or get */
+	struct zkfs_zk_req req; /* the commit's set or get; a reader's look */
 	char *req_path;
 	struct zkfs_link waiters; /* ops that wait for the commit's end */
 
@@ -63,6 +64,11 @@ struct zkfs_file *zkfs_file_any(const struct zkfs_node *node);
 void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
 			 const struct zkfs_stat *stat,
 			 const struct zkfs_file *by);
+/* The znode was changed or deleted, by whomever: handles that rest on it are in
+ * conflict. */
+void zkfs_file_changed(struct zkfs_node *node);
+/* Whether a commit of any open file of the node is owed or under way. */
+bool zkfs_file_pending(const struct zkfs_node *node);
 /* The name is gone by this mount's doing: what is written from now on is
  * nobody's. */
 void zkfs_file_unlinked(struct zkfs_node *node);

@@ -28,6 +28,7 @@ static void on_session(struct zkfs_zk_listener *listener)
 	zkfs_heartbeat_check(fs);
 	zkfs_lock_session(fs);
 	zkfs_file_session(fs);
+	zkfs_cache_session(fs);
 }
 
 int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
@@ -42,6 +43,12 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 		zkfs_tree_fini(&fs->tree);
 		return -ENOMEM;
 	}
+	if (zkfs_absents_init(fs, config->cache.nodes / 2) < 0) {
+		zkfs_hash_fini(&fs->handles);
+		zkfs_tree_fini(&fs->tree);
+		return -ENOMEM;
+	}
+	zkfs_cache_init(fs, &config->cache);
 	zkfs_list_init(&fs->ops);
 	zkfs_list_init(&fs->contenders);
 	zkfs_list_init(&fs->grips);
@@ -92,6 +99,8 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	while ((first = zkfs_list_first(&fs->contenders)))
 		zkfs_contender_drop(
 			zkfs_list_entry(first, struct zkfs_contender, link));
+	zkfs_absents_fini(fs);
+	zkfs_cache_fini(fs);
 	zkfs_hash_fini(&fs->handles);
 	zkfs_tree_fini(&fs->tree);
 }

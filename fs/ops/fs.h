@@ -18,6 +18,8 @@
 #include "fs/core/attr.h"
 #include "fs/core/metrics.h"
 #include "fs/core/tree.h"
+#include "fs/ops/absent.h"
+#include "fs/ops/cache.h"
 #include "fs/ops/heartbeat.h"
 #include "include/zkfs/link.h"
 #include "include/zkfs/zk.h"
@@ -29,7 +31,8 @@ struct zkfs_notifier;
 /* How many handles one mount keeps open; one more is ENFILE. */
 #define ZKFS_HANDLES_MAX 65536
 
-/* Kernel time-outs, in seconds: what one command needs and no more. A look-up's
+/* Kernel time-outs, in seconds, of what no watch covers (ops/cache has that of
+ * the rest): what one command needs and no more. A look-up's
  * attributes serve the fstat that follows it; a directory that was looked up is
  * not looked up again for each name in it; a listing's attributes serve the
  * lstat that `ls -l` does for each entry right behind it, so that they last
@@ -45,12 +48,14 @@ struct zkfs_fs_config {
 	struct zkfs_attr_style style;
 	bool sync;
 	bool strict;
+	bool sync_open; /* each open sees what any client did before */
 	int64_t timeo_ms;
 	const char *dataname;
 	const char *ctlname; /* "": none */
 	char *const *lockroots;
 	size_t n_lockroots;
 	unsigned locknames; /* enum zkfs_name_family */
+	struct zkfs_cache_limits cache;
 	char host[65];
 	/* For the status. */
 	const char *version;
@@ -65,6 +70,8 @@ struct zkfs_fs {
 	struct zkfs_notifier *notifier;
 	bool names_lost; /* the kernel keeps names that it was not told of */
 	struct zkfs_tree tree;
+	struct zkfs_cache cache;
+	struct zkfs_absents absents;
 	struct zkfs_hash handles; /* struct zkfs_handle, by fh */
 	uint64_t last_fh;
 	struct zkfs_link ops;	     /* every request under way */

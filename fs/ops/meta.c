@@ -80,25 +80,82 @@ void zkfs_meta_answer(struct zkfs_op *op, const struct zkfs_stat *stat)
 		    stat);
 }
 
+/* There is no such name. From the second time on that is under a watch. */
+static void answer_absent(struct zkfs_op *op)
+{
+	struct zkfs_fs *fs = op->fs;
+	struct zkfs_node *old = zkfs_tree_find(&fs->tree, op->node, op->name);
+
+	if (old)
+		zkfs_tree_detach(&fs->tree, old);
+	zkfs_absent_answered(fs, zkfs_steal(&op->absent), true);
+	if (zkfs_absent_known(fs, op->node, op->name)) {
+		zkfs_reply_absent(op);
+		return;
+	}
+	zkfs_absent_note(fs, op->node, op->name);
+	zkfs_reply_error(op, -ENOENT);
+}
+
+/* The data may be asked for next: an open then needs no request. */
+static void keep_data(struct zkfs_fs *fs, struct zkfs_node *node,
+		      const struct zkfs_zk_req *req,
+		      const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_buf *data;
+
+	if (req->kind != ZKFS_ZK_GET || node->type == ZKFS_TYPE_DIR ||
+	    !zkfs_cache_has_version(node) || reply->len > ZKFS_CACHE_DATA_MAX)
+		return;
+	data = zkfs_buf_new(reply->data, reply->len);
+	if (data)
+		zkfs_cache_keep(fs, node, data);
+	zkfs_buf_unref(data);
+}
+
+/* Data and children may be hidden by the ACL, the Stat never is: asks for that
+ * alone. */
+static bool ask_stat(struct zkfs_op *op, const struct zkfs_zk_reply *reply,
+		     struct zkfs_node *node)
+{
+	if (reply->error != ZKFS_E_NOAUTH || op->zk.kind == ZKFS_ZK_EXISTS)
+		return false;
+	zkfs_cache_given_up(op->fs, &op->ask);
+	zkfs_cache_ask(op->fs, &op->ask, &op->zk, node, false);
+	if (op->zk.kind != ZKFS_ZK_EXISTS) {
+		zkfs_cache_given_up(op->fs, &op->ask);
+		op->zk.kind = ZKFS_ZK_EXISTS;
+		op->zk.watch = NULL;
+	}
+	zkfs_zk_submit(op->fs->zk, &op->zk);
+	return true;
+}
+
 static void on_lookup(struct zkfs_zk_req *req,
 		      const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
+	struct zkfs_node *node;
 
-	if (!reply->error) {
-		zkfs_meta_answer(op, reply->stat);
-		return;
-	}
 	/* ENOENT is said for ZNONODE only: a name that could not be looked up
 	 * is not a name that does not exist. */
 	if (reply->error == ZKFS_E_NONODE) {
-		struct zkfs_node *old =
-			zkfs_tree_find(&op->fs->tree, op->node, op->name);
-
-		if (old)
-			zkfs_tree_detach(&op->fs->tree, old);
+		answer_absent(op);
+		return;
 	}
-	zkfs_reply_zk_error(op, reply->error);
+	if (ask_stat(op, reply,
+		     zkfs_tree_find(&op->fs->tree, op->node, op->name)))
+		return;
+	if (reply->error) {
+		zkfs_reply_zk_error(op, reply->error);
+		return;
+	}
+	node = zkfs_meta_intern(op->fs, op->node, op->name, reply->stat);
+	if (node) {
+		zkfs_cache_answered(op->fs, &op->ask, req, reply, node);
+		keep_data(op->fs, node, req, reply);
+	}
+	answer_node(op, node, reply->stat);
 }
 
 static void on_lookup_data(struct zkfs_zk_req *req,
@@ -129,6 +186,35 @@ void zkfs_meta_answer_data(struct zkfs_op *op, const struct zkfs_stat *stat)
 	if (node)
 		zkfs_tree_saw(node, stat, zkfs_clock_ms());
 	answer_node(op, node, stat);
+}
+
+/* The data comes with the Stat if it is likely to be wanted, and not large.
+ * Under a live watch what is missing is the rest of the attributes. */
+static bool wants_data(const struct zkfs_node *known)
+{
+	return !known || (known->type == ZKFS_TYPE_FILE &&
+			  known->stat.data_length <= ZKFS_CACHE_DATA_MAX &&
+			  !zkfs_cache_has_version(known));
+}
+
+static void look_up(struct zkfs_op *op)
+{
+	struct zkfs_fs *fs = op->fs;
+	struct zkfs_node *known = zkfs_tree_find(&fs->tree, op->node, op->name);
+
+	if (known && zkfs_cache_has_attr(fs, known)) {
+		answer_node(op, zkfs_tree_ref(known), &known->stat);
+		return;
+	}
+	if (!known && zkfs_absent_known(fs, op->node, op->name)) {
+		zkfs_reply_absent(op);
+		return;
+	}
+	if (!known)
+		op->absent = zkfs_absent_ask(fs, op->node, op->name, &op->zk);
+	if (!op->absent)
+		zkfs_cache_ask(fs, &op->ask, &op->zk, known, wants_data(known));
+	(void)zkfs_op_submit(op, zkfs_fs_short_patience(fs), on_lookup);
 }
 
 static bool is_data_name(const struct zkfs_op *op)
@@ -173,7 +259,7 @@ void zkfs_meta_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		zkfs_reply_error(op, -ENOENT);
 		return;
 	}
-	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_lookup);
+	look_up(op);
 }
 
 void zkfs_meta_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
@@ -199,7 +285,8 @@ static void answer_attr(struct zkfs_op *op, const struct zkfs_stat *stat)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(op->req);
 	struct zkfs_file *dirty = zkfs_file_dirty_by(op->node, ctx->pid);
-	double timeout = ZKFS_ATTR_TIMEOUT;
+	double timeout =
+		zkfs_cache_attr_timeout(op->fs, op->node, ZKFS_ATTR_TIMEOUT);
 	struct stat st;
 
 	zkfs_node_stat(op->fs, op->node, op->path, stat, &st);
@@ -247,6 +334,8 @@ static void on_getattr(struct zkfs_zk_req *req,
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 
+	if (ask_stat(op, reply, op->node))
+		return;
 	if (reply->error && op->node->id == ZKFS_TREE_ROOT_ID) {
 		answer_attr(op, &op->node->stat);
 	} else if (reply->error == ZKFS_E_NONODE) {
@@ -257,7 +346,8 @@ static void on_getattr(struct zkfs_zk_req *req,
 		answer_gone(op);
 	} else {
 		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
-		answer_attr(op, reply->stat);
+		zkfs_cache_answered(op->fs, &op->ask, req, reply, op->node);
+		answer_attr(op, &op->node->stat);
 	}
 }
 
@@ -284,6 +374,10 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 		answer_gone(op);
 		return;
 	}
+	if (zkfs_cache_has_attr(op->fs, op->node)) {
+		answer_attr(op, &op->node->stat);
+		return;
+	}
 	/* `ls -d` and `umount` of the mount point answer without a server, and
 	 * soon with one that hangs. */
 	deadline = zkfs_fs_patience(op->fs);
@@ -295,7 +389,7 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 		deadline = zkfs_clock_earlier(deadline,
 					      zkfs_clock_ms() + ROOT_WAIT_MS);
 	}
-	op->zk.kind = ZKFS_ZK_EXISTS;
+	zkfs_cache_ask(op->fs, &op->ask, &op->zk, op->node, false);
 	(void)zkfs_op_submit(op, deadline, on_getattr);
 }
 

@@ -19,6 +19,7 @@
 #include "fs/ops/lock.h"
 #include "fs/ops/lost.h"
 #include "fs/ops/meta.h"
+#include "fs/ops/notify.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
 
@@ -29,6 +30,8 @@ struct create_op {
 	struct zkfs_zk_op steps[2];
 	struct zkfs_zk_req look; /* mkdir: the Stat, right behind the create */
 	struct zkfs_lost lost;
+	bool relied; /* the kernel relies on the absence of the name */
+	bool made;
 };
 
 struct remove_op {
@@ -80,6 +83,16 @@ static void create_fini(struct zkfs_op *op)
 
 	zkfs_zk_cancel(op->fs->zk, &create->look);
 	zkfs_lost_cancel(&create->lost);
+	if (create->relied && !create->made)
+		zkfs_notify_entry(op->fs, op->node->id, op->name);
+}
+
+/* It is not absent for much longer. */
+static void end_absence(struct create_op *create)
+{
+	struct zkfs_op *op = &create->op;
+
+	create->relied = zkfs_absent_forget(op->fs, op->node, op->name);
 }
 
 static void create_again(struct create_op *create)
@@ -123,10 +136,12 @@ static void on_mknod(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 	struct create_op *create = zkfs_container_of(op, struct create_op, op);
 
-	if (reply->error)
+	if (reply->error) {
 		create_failed(create, reply->error);
-	else
-		zkfs_meta_answer(op, &create->steps[1].stat);
+		return;
+	}
+	create->made = true;
+	zkfs_meta_answer(op, &create->steps[1].stat);
 }
 
 /* A file is made and set to empty in one transaction: its version is 1, so
@@ -137,6 +152,7 @@ static void make_file(struct create_op *create)
 	struct zkfs_op *op = &create->op;
 
 	op->fini = create_fini;
+	end_absence(create);
 	create->steps[0] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
 					       .path = op->path};
 	create->steps[1] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_SET,
@@ -209,12 +225,16 @@ static void on_mkdir_look(struct zkfs_zk_req *req,
 	struct create_op *create =
 		zkfs_container_of(req, struct create_op, look);
 
-	if (reply->error == ZKFS_E_NONODE)
-		zkfs_reply_error(create, -ESTALE); /* removed meanwhile */
-	else if (reply->error)
-		zkfs_reply_zk_error(create, reply->error);
-	else
-		answer_mkdir(&create->op, reply->stat);
+	if (reply->error) {
+		/* NONODE: removed meanwhile. */
+		if (reply->error == ZKFS_E_NONODE)
+			zkfs_reply_error(create, -ESTALE);
+		else
+			zkfs_reply_zk_error(create, reply->error);
+		return;
+	}
+	create->made = true;
+	answer_mkdir(&create->op, reply->stat);
 }
 
 static void on_mkdir(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
@@ -241,6 +261,7 @@ void zkfs_name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 	op->fini = create_fini;
 	if (!may_make(op))
 		return;
+	end_absence(create);
 	deadline = zkfs_fs_short_patience(op->fs);
 	create->steps[0] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
 					       .path = op->path};
@@ -266,6 +287,7 @@ static void remove_fini(struct zkfs_op *op)
 	if (!rm->victim)
 		return;
 	rm->victim->n_own_changes--;
+	zkfs_cache_settled(op->fs, rm->victim);
 	rm->victim = zkfs_tree_unref(&op->fs->tree, rm->victim);
 }
 

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* How many names wait at most. */
-#define ZKFS_NOTIFIER_NAMES_MAX 65536
+#define ZKFS_NOTIFIER_NAMES_MAX 262144
 
 struct zkfs_notifier;
 

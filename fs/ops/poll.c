@@ -7,6 +7,8 @@
 #include <poll.h>
 
 #include "fs/base/util.h"
+#include "fs/ops/change.h"
+#include "fs/ops/file.h"
 #include "fs/ops/flock.h"
 #include "fs/ops/handle.h"
 #include "fs/ops/heartbeat.h"
@@ -17,14 +19,29 @@
 /* Readable too: a read ends at once, with EIO. */
 #define LOST (READY | POLLERR | POLLHUP)
 
-static unsigned events_of(const struct zkfs_fs *fs,
-			  const struct zkfs_handle *handle)
+static struct zkfs_file *file_of(struct zkfs_handle *handle)
+{
+	return handle->kind == ZKFS_HANDLE_FILE
+		       ? zkfs_container_of(handle, struct zkfs_file, handle)
+		       : NULL;
+}
+
+static bool has_changed(struct zkfs_handle *handle)
+{
+	struct zkfs_file *file = file_of(handle);
+
+	return file && zkfs_change_seen(file);
+}
+
+static unsigned events_of(const struct zkfs_fs *fs, struct zkfs_handle *handle)
 {
 	if (handle->kind == ZKFS_HANDLE_LOCK && zkfs_hold_broken(handle))
 		return LOST;
 	if (zkfs_flock_broken(fs, handle->fh))
 		return LOST;
-	return zkfs_flock_waits(fs, handle->fh) ? 0 : READY;
+	if (zkfs_flock_waits(fs, handle->fh))
+		return 0;
+	return has_changed(handle) ? READY | POLLPRI | POLLERR : READY;
 }
 
 void zkfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
@@ -32,6 +49,7 @@ void zkfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 {
 	struct zkfs_fs *fs = zkfs_fs_of(req);
 	struct zkfs_handle *handle;
+	struct zkfs_file *file;
 
 	zkfs_heartbeat_check(fs);
 	handle = zkfs_handle_any(fs, fi->fh);
@@ -44,6 +62,9 @@ void zkfs_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		fuse_pollhandle_destroy(handle->poll);
 		handle->poll = ph;
 	}
+	file = file_of(handle);
+	if (file)
+		zkfs_change_polled(file);
 	zkfs_reply_poll_now(req, events_of(fs, handle));
 }
 

@@ -1,9 +1,11 @@
 /*
  * poll: poll(2), select(2) and epoll(7) on open files. A handle is readable and
- * writable at once, but for two things:
+ * writable at once, but for these:
  *
  *   a lock is waited for in the background (ops/flock): not until it is ours
  *   a lock that was held or waited for through it is lost: POLLERR | POLLHUP
+ *
+ *   a file has changed (ops/change): POLLPRI | POLLERR besides
  *
  * The kernel asks, and again after each zkfs_poll_wake().
  */

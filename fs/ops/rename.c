@@ -27,6 +27,7 @@
 #include "fs/ops/lock.h"
 #include "fs/ops/lost.h"
 #include "fs/ops/name.h"
+#include "fs/ops/notify.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
 
@@ -71,6 +72,8 @@ struct move_op {
 	size_t n_steps;
 	size_t result; /* index of the step whose Stat is the new file's */
 	struct zkfs_lost lost;
+	bool relied; /* the kernel relies on the absence of the target */
+	bool moved;
 };
 
 static void move_read(struct move_op *move);
@@ -127,6 +130,7 @@ static void end_own_change(struct zkfs_fs *fs, struct zkfs_node *node)
 	if (!node)
 		return;
 	node->n_own_changes--;
+	zkfs_cache_settled(fs, node);
 	zkfs_tree_unref(&fs->tree, node);
 }
 
@@ -134,6 +138,8 @@ static void move_fini(struct zkfs_op *op)
 {
 	struct move_op *move = zkfs_container_of(op, struct move_op, op);
 
+	if (move->relied && !move->moved)
+		zkfs_notify_entry(op->fs, move->new_parent->id, move->new_name);
 	move_reset(move);
 	end_own_change(op->fs, move->source);
 	end_own_change(op->fs, move->replaced);
@@ -231,6 +237,7 @@ static void follow(struct move_op *move)
 		move->result == SIZE_MAX ? NULL
 					 : &move->steps[move->result].stat;
 
+	move->moved = true;
 	zkfs_name_keep_dir(move->op.node);
 	if (move->replaced && move->replaced != move->source &&
 	    !move->onto_data)
@@ -250,6 +257,7 @@ static void follow(struct move_op *move)
 		zkfs_tree_detach(&fs->tree, move->source);
 		return;
 	}
+	zkfs_absent_moved(fs, move->source);
 	if (!stat)
 		return;
 	zkfs_file_moved(move->source, &first_node(move)->stat, stat);
@@ -600,6 +608,7 @@ void zkfs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		zkfs_reply_error(move, error);
 		return;
 	}
+	move->relied = zkfs_absent_forget(fs, new_parent, newname);
 	move->source = own_change(fs, move->op.node, name);
 	move->replaced = own_change(fs, new_parent, newname);
 	if (zkfs_op_park(&move->op))

@@ -65,6 +65,8 @@ static void op_free(struct zkfs_op *op)
 	if (op->fini)
 		op->fini(op);
 	zkfs_zk_cancel(fs->zk, &op->zk);
+	zkfs_cache_given_up(fs, &op->ask);
+	zkfs_absent_answered(fs, zkfs_steal(&op->absent), false);
 	zkfs_list_remove(&op->link);
 	zkfs_tree_unref(&fs->tree, op->node);
 	free(op->name);
@@ -270,6 +272,10 @@ bool zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 		entry.attr_timeout = ZKFS_CONTROL_TIMEOUT;
 		entry.entry_timeout = ZKFS_CONTROL_TIMEOUT;
 	}
+	entry.attr_timeout =
+		zkfs_cache_attr_timeout(op->fs, node, entry.attr_timeout);
+	entry.entry_timeout =
+		zkfs_cache_name_timeout(op->fs, node, entry.entry_timeout);
 	end(op, 0);
 	zkfs_tree_looked_up(node);
 	heard = fuse_reply_entry(op->req, &entry) >= 0;
@@ -278,6 +284,19 @@ bool zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 	zkfs_tree_unref(&op->fs->tree, node);
 	op_free(op);
 	return heard;
+}
+
+void zkfs_reply_absent(void *ptr)
+{
+	struct zkfs_op *op = ptr;
+	struct fuse_entry_param entry = {
+		.entry_timeout = zkfs_cache_timeout(op->fs),
+	};
+
+	end(op, -ENOENT);
+	zkfs_absent_promise(op->fs, op->node, op->name);
+	(void)fuse_reply_entry(op->req, &entry);
+	op_free(op);
 }
 
 bool zkfs_reply_open(void *ptr, const struct fuse_file_info *fi)

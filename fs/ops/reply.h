@@ -34,6 +34,8 @@ struct zkfs_op {
 	char *name;		/* owned; or NULL */
 	char *path;		/* owned; or NULL */
 	struct zkfs_zk_req zk;
+	struct zkfs_cache_ask ask;  /* the watch that `zk` arms */
+	struct zkfs_absent *absent; /* or this one */
 	/* An interrupt came: take back what is under way. The op is answered
 	 * with EINTR and freed by the caller of this. */
 	void (*cancel)(struct zkfs_op *op);
@@ -73,6 +75,8 @@ void zkfs_reply_attr(void *op, const struct stat *st, double timeout_s);
 /* Tells the kernel of the node; its count is taken back if nobody hears, and
  * false returned. The caller's reference on the node passes over. */
 bool zkfs_reply_entry(void *op, struct zkfs_node *node, const struct stat *st);
+/* LOOKUP: there is no such name, and the kernel may rely on that. */
+void zkfs_reply_absent(void *op);
 /* Returns false if the opener is gone: the caller must undo the open. */
 bool zkfs_reply_open(void *op, const struct fuse_file_info *fi);
 /* Success without data. Returns false if the caller is gone. */

@@ -373,7 +373,10 @@ static int zk_new(const struct zkfs_session_config *config,
 	zk->hosts =
 		zkfs_hosts_list(config->servers, chroot, pick(), &zk->n_hosts);
 	if (!zk->hosts ||
-	    zkfs_watch_init(&zk->watches, ZKFS_WATCH_BUDGET, zk->chroot_len)) {
+	    zkfs_watch_init(&zk->watches,
+			    config->watch_budget ? config->watch_budget
+						 : ZKFS_WATCH_BUDGET,
+			    zk->chroot_len)) {
 		free(zk->hosts);
 		free(zk);
 		return -ENOMEM;

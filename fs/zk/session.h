@@ -30,6 +30,7 @@ struct zkfs_session_config {
 	const char *servers; /* "1.2.3.4:2181,[::1]:2182", numeric only */
 	const char *chroot;  /* "" or "/a/b" */
 	int timeout_ms;	     /* asked for; the server clamps it */
+	size_t watch_budget; /* bytes of watched paths; 0: the default */
 	const struct zkfs_auth *auth; /* or NULL; must outlive the session */
 };
 

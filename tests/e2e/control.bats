@@ -318,10 +318,11 @@ fd = os.open(A[0], O_WRONLY)
 subprocess = __import__("subprocess")
 subprocess.check_call(["bash", "-c", A[1]])
 expect("ESTALE", lambda: (os.write(fd, b"mine"), os.fsync(fd)))
+os.fsync(os.open(os.path.dirname(A[0]), O_RDONLY))
 expect("ESTALE", os.write, fd, b"mine")
 expect("ESTALE", os.close, fd)
-' "$A/f" "$(declare -f zk zk_as zk_at)
-SOURCE='$SOURCE'; zk set /f theirs"
+' "$A/f" "$(declare -f zk_as zk_at)
+SOURCE='$SOURCE'; zk_as foreign set /f theirs"
 	later
 	grew zkfs_conflicts_total 1
 	is "$(zk get /f)" theirs

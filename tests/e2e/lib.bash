@@ -82,9 +82,32 @@ $code" "$@"
 # -- the other side ----------------------------------------------------------
 
 # zk COMMAND...: one command of zk.py in the test's tree, by the session
-# "foreign"; zk_as NAME COMMAND...: by a session of that name.
+# "foreign"; zk_as NAME COMMAND...: by a session of that name. What zk has
+# changed the mounts have heard of when it returns (each `sync DIR` is a
+# barrier): most tests are not about how soon that is.
 zk() {
-	zk_as foreign "$@"
+	zk_as foreign "$@" || return
+	case $1 in
+	get | ls | exists | stat | id | watch | events | acl | await_*) ;;
+	*) all_mounts_know ;;
+	esac
+}
+
+all_mounts_know() {
+	local name
+
+	for name in "${!MOUNT_PID[@]}"; do
+		is_running "${MOUNT_PID[$name]}" || continue
+		timeout 1 sync "${MOUNT_DIR[$name]}" 2>/dev/null || :
+	done
+}
+
+# Whether a process is there, and not stopped.
+is_running() {
+	local state
+
+	state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null) &&
+		[ -n "$state" ] && [ "$state" != T ]
 }
 
 zk_as() {

@@ -414,3 +414,84 @@ same(state(ours), b"held")
 same(number(ours), first)
 ' "$A/f" "$B/f"
 }
+
+@test "poll: a file that changes, as sysfs tells it" {
+	zk create /f one
+	zk_mount A
+	loop '
+from select import POLLPRI
+fd, other = os.open(A[0], O_RDONLY), os.open(A[0], O_RDONLY)
+same(os.read(fd, 9), b"one")
+same(events(fd, 0.1, POLLPRI), 0)
+same(events(fd), ALL)
+epoll = select.epoll()
+epoll.register(fd, select.EPOLLPRI)
+same(epoll.poll(0.1), [])
+print("ready", flush=True)
+same(epoll.poll(10), [(fd, select.EPOLLPRI | select.EPOLLERR)])
+# Level: until it is read again from the beginning.
+same(events(fd, 0, POLLPRI), POLLPRI | POLLERR)
+same(os.pread(fd, 9, 1), b"ne")
+same(select.select([], [], [fd], 0)[2], [fd])
+same(os.pread(fd, 9, 0), b"three")
+same(events(fd, 0.1, POLLPRI), 0)
+same(os.pread(fd, 9, 1), b"hree")
+# A descriptor that nobody polls keeps what it has opened.
+same(os.pread(other, 9, 0), b"one")
+# What changed before the poll.
+same(events(other, 10, POLLPRI), POLLPRI | POLLERR)
+print("again", flush=True)
+same(events(fd, 10, POLLPRI), POLLPRI | POLLERR)
+expect("ESTALE", os.pread, fd, 9, 0)
+' "$A/f" >told.out &
+	within 10 grep -q ready told.out
+	zk set /f three
+	within 10 grep -q again told.out
+	zk delete /f
+	wait $!
+}
+
+@test "poll: a file that changes while the session is replaced" {
+	zk create /f one
+	zk create /g one
+	zk_mount A session_timeout=0.8
+	loop '
+from select import POLLPRI
+f, g = os.open(A[0], O_RDONLY), os.open(A[1], O_RDONLY)
+same(events(f, 0, POLLPRI), 0)
+same(events(g, 0, POLLPRI), 0)
+poller = select.poll()
+poller.register(f, POLLPRI)
+poller.register(g, POLLPRI)
+print("ready", flush=True)
+same(poller.poll(20000), [(f, POLLPRI | POLLERR)])
+same(os.pread(f, 9, 0), b"two")
+print("again", flush=True)
+same(poller.poll(10000), [(g, POLLPRI | POLLERR)])
+same(os.pread(g, 9, 0), b"two")
+' "$A/f" "$A/g" >told.out &
+	within 10 grep -q ready told.out
+	kill -STOP "${MOUNT_PID[A]}"
+	within 15 zk_session_gone "${MOUNT_SESSION[A]}"
+	zk set /f two
+	kill -CONT "${MOUNT_PID[A]}"
+	within 10 grep -q again told.out
+	zk set /g two
+	wait $!
+}
+
+@test "poll: a writer in conflict" {
+	zk create /f one
+	zk_mount A
+	loop '
+from select import POLLPRI
+fd = os.open(A[0], os.O_RDWR)
+same(events(fd, 0.1, POLLPRI), 0)
+print("ready", flush=True)
+same(events(fd, 10, POLLPRI), POLLPRI | POLLERR)
+expect("ESTALE", os.write, fd, b"x")
+' "$A/f" >told.out &
+	within 10 grep -q ready told.out
+	zk set /f two
+	wait $!
+}

@@ -5,10 +5,10 @@ load lib
 
 @test "read: a new open sees what another client wrote, at once" {
 	zk create /f 0
-	zk_mount A
+	zk_mount A sync_open
 	local i
 	for i in {1..50}; do
-		zk set /f "value $i" >/dev/null
+		zk_as foreign set /f "value $i"
 		is "$(<"$A/f")" "value $i"
 	done
 }

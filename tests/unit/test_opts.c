@@ -248,6 +248,40 @@ static void test_flags(void **state)
 	assert_refused("strict=", "option 'strict' takes no value");
 }
 
+static void test_sizes(void **state)
+{
+	struct zkfs_opts opts = with("cache_nodes=7,cache_data=64K");
+
+	assert_int_equal(opts.cache_nodes, 7);
+	assert_int_equal(opts.cache_data, 65536);
+	assert_int_equal(opts.watch_paths, 8 << 20);
+	zkfs_opts_fini(&opts);
+	opts = with("cache_nodes=0,cache_data=1024G,watch_paths=4096");
+	assert_int_equal(opts.cache_nodes, 0);
+	assert_true(opts.cache_data == (size_t)1 << 40);
+	assert_int_equal(opts.watch_paths, 4096);
+	zkfs_opts_fini(&opts);
+	assert_refused("cache_nodes=x", "option 'cache_nodes': 'x' is not a "
+					"number");
+	assert_refused("cache_nodes=-1", "option 'cache_nodes': '-1' is not a "
+					 "number");
+	assert_refused("cache_nodes=1000000000",
+		       "option 'cache_nodes': '1000000000' is not a number");
+	for (const char *const *it =
+		     (const char *[]){"1025G", "5T", "5KB", "-1", "K",
+				      "99999999999999999999", "8 M", NULL};
+	     *it; it++) {
+		char option[64], words[128];
+
+		(void)snprintf(option, sizeof(option), "cache_data=%s", *it);
+		(void)snprintf(words, sizeof(words),
+			       "option 'cache_data': '%s' is not a number of "
+			       "bytes up to 1024G, as 4096, 64K, 64M or 1G",
+			       *it);
+		assert_refused(option, words);
+	}
+}
+
 static void test_allow_other_checks_permissions(void **state)
 {
 	struct zkfs_opts opts = with("allow_other");
@@ -620,6 +654,8 @@ static void test_help_against_the_options(void **state)
 		"dataname",	"session_timeout",
 		"lockroot",	"authfile",
 		"locknames",	"ctlname",
+		"cache_nodes",	"cache_data",
+		"watch_paths",	"sync_open",
 	};
 	const char *at = strstr(zkfs_opts_help(), "\nMount options");
 	size_t n = 0;
@@ -665,6 +701,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_arguments),
 		cmocka_unit_test(test_unknown_options),
 		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_allow_other_checks_permissions),
 		cmocka_unit_test(test_last_of_opposites_wins),
 		cmocka_unit_test(test_generic_options_are_ignored),

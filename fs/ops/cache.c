@@ -1,0 +1,428 @@
+/*
+ * cache: see cache.h.
+ */
+#include "fs/ops/cache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "fs/base/clock.h"
+#include "fs/base/list.h"
+#include "fs/base/util.h"
+#include "fs/ops/file.h"
+#include "fs/ops/fs.h"
+#include "fs/ops/notify.h"
+
+struct zkfs_cached {
+	struct zkfs_fs *fs;
+	struct zkfs_node *node; /* NULL: not known yet, or let go */
+	struct zkfs_cover cover;
+	struct zkfs_zk_watch watches[_ZKFS_COVER_HALF_N];
+	struct zkfs_link used; /* fs->cache.cached, while there is a node */
+};
+
+/* Telling the kernel */
+
+static void tell(struct zkfs_fs *fs, const struct zkfs_node *node,
+		 unsigned what)
+{
+	if (what & ZKFS_COVER_ATTR)
+		zkfs_notify_attr(fs, node);
+	if ((what & ZKFS_COVER_NAME) && node->parent)
+		zkfs_notify_entry(fs, node->parent->id, node->name);
+}
+
+bool zkfs_cache_names_expired(struct zkfs_fs *fs)
+{
+	struct zkfs_cache *cache = &fs->cache;
+
+	if (cache->expiry == ZKFS_CACHE_UNTOLD)
+		cache->expiry = zkfs_notify_all(fs) ? ZKFS_CACHE_TOLD
+						    : ZKFS_CACHE_TELL_EACH;
+	return cache->expiry == ZKFS_CACHE_TOLD;
+}
+
+void zkfs_cache_session(struct zkfs_fs *fs)
+{
+	if (zkfs_zk_connected(fs->zk))
+		fs->cache.expiry = ZKFS_CACHE_UNTOLD;
+}
+
+static void tell_event(struct zkfs_cached *cached, unsigned what,
+		       enum zkfs_zk_event event)
+{
+	/* What this mount does to a name the kernel does to its own copy, if
+	 * it succeeds (zkfs_cache_settled). */
+	if (cached->node->n_own_changes > 0) {
+		zkfs_cover_promise(&cached->cover, what & ZKFS_COVER_NAME);
+		what &= ~ZKFS_COVER_NAME;
+	}
+	if (event == ZKFS_ZK_UNWATCHED && (what & ZKFS_COVER_NAME) &&
+	    zkfs_cache_names_expired(cached->fs))
+		what &= ~ZKFS_COVER_NAME;
+	tell(cached->fs, cached->node, what);
+}
+
+/* Making and letting go */
+
+static bool is_asked(const struct zkfs_cached *cached)
+{
+	return cached->cover.asked[ZKFS_COVER_DATA] ||
+	       cached->cover.asked[ZKFS_COVER_CHILD];
+}
+
+static void cached_free(struct zkfs_cached *cached)
+{
+	assert(!cached->node);
+	for (int half = 0; half < _ZKFS_COVER_HALF_N; half++)
+		zkfs_zk_unwatch(cached->fs->zk, &cached->watches[half]);
+	zkfs_cover_fini(&cached->cover);
+	free(cached);
+}
+
+/* Parts it from its node; returns what the kernel was promised. It stays for
+ * the request that is under way with its watch. */
+static unsigned let_go(struct zkfs_cached *cached)
+{
+	struct zkfs_cache *cache = &cached->fs->cache;
+	size_t len = cached->cover.data ? cached->cover.data->len : 0;
+	unsigned what = zkfs_cover_revoke(&cached->cover);
+
+	cache->n_bytes -= len;
+	cache->n_nodes--;
+	zkfs_list_remove(&cached->used);
+	cached->node->cached = NULL;
+	cached->node = NULL;
+	for (int half = 0; half < _ZKFS_COVER_HALF_N; half++)
+		if (!cached->cover.asked[half])
+			zkfs_zk_unwatch(cached->fs->zk, &cached->watches[half]);
+	if (!is_asked(cached))
+		cached_free(cached);
+	return what;
+}
+
+static bool over_limits(const struct zkfs_cache *cache)
+{
+	return cache->n_nodes > cache->limits.nodes ||
+	       cache->n_bytes > cache->limits.bytes;
+}
+
+static void make_room(struct zkfs_fs *fs)
+{
+	struct zkfs_cache *cache = &fs->cache;
+	struct zkfs_link *first;
+
+	while (over_limits(cache) &&
+	       (first = zkfs_list_first(&cache->cached))) {
+		struct zkfs_cached *cached =
+			zkfs_list_entry(first, struct zkfs_cached, used);
+		const struct zkfs_node *node = cached->node;
+		unsigned what = let_go(cached);
+
+		tell(fs, node, what);
+	}
+}
+
+static void touch(struct zkfs_cached *cached)
+{
+	zkfs_list_remove(&cached->used);
+	zkfs_list_append(&cached->fs->cache.cached, &cached->used);
+}
+
+static void on_fired(struct zkfs_cached *cached, enum zkfs_cover_half half,
+		     enum zkfs_zk_event event)
+{
+	struct zkfs_node *node = cached->node;
+	struct zkfs_fs *fs = cached->fs;
+	size_t len = cached->cover.data ? cached->cover.data->len : 0;
+	unsigned what;
+
+	if (!node)
+		return;
+	what = zkfs_cover_fired(&cached->cover, half, event, node->type,
+				&node->stat, zkfs_clock_ms());
+	fs->cache.n_bytes -= cached->cover.data ? 0 : len;
+	tell_event(cached, what, event);
+	if (half == ZKFS_COVER_DATA && event != ZKFS_ZK_UNWATCHED &&
+	    node->n_own_changes == 0)
+		zkfs_file_changed(node);
+}
+
+static void on_data_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
+{
+	on_fired(zkfs_container_of(watch, struct zkfs_cached,
+				   watches[ZKFS_COVER_DATA]),
+		 ZKFS_COVER_DATA, event);
+}
+
+static void on_child_fired(struct zkfs_zk_watch *watch,
+			   enum zkfs_zk_event event)
+{
+	on_fired(zkfs_container_of(watch, struct zkfs_cached,
+				   watches[ZKFS_COVER_CHILD]),
+		 ZKFS_COVER_CHILD, event);
+}
+
+static struct zkfs_cached *cached_new(struct zkfs_fs *fs)
+{
+	struct zkfs_cached *cached = calloc(1, sizeof(*cached));
+
+	if (!cached)
+		return NULL;
+	cached->fs = fs;
+	zkfs_list_init(&cached->used);
+	zkfs_cover_init(&cached->cover);
+	cached->watches[ZKFS_COVER_DATA].fired = on_data_fired;
+	cached->watches[ZKFS_COVER_CHILD].fired = on_child_fired;
+	return cached;
+}
+
+static void attach(struct zkfs_cached *cached, struct zkfs_node *node)
+{
+	struct zkfs_cache *cache = &cached->fs->cache;
+
+	cached->node = node;
+	node->cached = cached;
+	cache->n_nodes++;
+	zkfs_list_append(&cache->cached, &cached->used);
+}
+
+static void on_displaced(struct zkfs_node *node, bool moved)
+{
+	struct zkfs_fs *fs = node->cached->fs;
+	unsigned what = let_go(node->cached);
+
+	/* The kernel unlinks what this mount has unlinked; what it has moved it
+	 * keeps, under the new name. */
+	if (!moved && node->n_own_changes > 0)
+		what &= ~ZKFS_COVER_NAME;
+	tell(fs, node, what);
+}
+
+void zkfs_cache_init(struct zkfs_fs *fs, const struct zkfs_cache_limits *limits)
+{
+	fs->cache = (struct zkfs_cache){.limits = *limits};
+	zkfs_list_init(&fs->cache.cached);
+	fs->tree.displaced = on_displaced;
+}
+
+void zkfs_cache_fini(struct zkfs_fs *fs)
+{
+	struct zkfs_link *first;
+
+	fs->tree.displaced = NULL;
+	while ((first = zkfs_list_first(&fs->cache.cached)))
+		(void)let_go(zkfs_list_entry(first, struct zkfs_cached, used));
+}
+
+void zkfs_cache_settled(struct zkfs_fs *fs, struct zkfs_node *node)
+{
+	struct zkfs_cover *cover;
+
+	if (!node->cached || node->n_own_changes > 0)
+		return;
+	cover = &node->cached->cover;
+	if (!(cover->promised & ZKFS_COVER_NAME) ||
+	    zkfs_cover_has_name(cover, node->type, &node->stat))
+		return;
+	cover->promised &= ~ZKFS_COVER_NAME;
+	tell(fs, node, ZKFS_COVER_NAME);
+}
+
+/* What is known */
+
+/* The root has no name to lose. */
+static bool is_current(const struct zkfs_node *node)
+{
+	return node->current || !node->parent;
+}
+
+static bool is_steady(const struct zkfs_node *node)
+{
+	/* One that is being emptied or filled is shown as what it will be. */
+	return node->cached && is_current(node) && !node->adopt &&
+	       !node->unlinked && node->n_own_changes == 0 &&
+	       !zkfs_file_pending(node) &&
+	       (node->type == ZKFS_TYPE_DATA || !node->parent ||
+		node->type == zkfs_attr_type(&node->stat, false));
+}
+
+bool zkfs_cache_has_attr(struct zkfs_fs *fs, struct zkfs_node *node)
+{
+	bool has =
+		is_steady(node) && zkfs_cover_has_attr(&node->cached->cover,
+						       node->type, &node->stat);
+
+	if (has)
+		touch(node->cached);
+	fs->cache.hits += has;
+	fs->cache.misses += !has;
+	return has;
+}
+
+struct zkfs_buf *zkfs_cache_data(struct zkfs_fs *fs, struct zkfs_node *node)
+{
+	struct zkfs_buf *data =
+		is_steady(node) ? zkfs_cover_data(&node->cached->cover) : NULL;
+
+	if (data)
+		touch(node->cached);
+	fs->cache.hits += data != NULL;
+	fs->cache.misses += !data;
+	return data;
+}
+
+bool zkfs_cache_has_version(const struct zkfs_node *node)
+{
+	return is_steady(node) && node->cached->cover.live[ZKFS_COVER_DATA];
+}
+
+bool zkfs_cache_has_children(const struct zkfs_node *node)
+{
+	return is_steady(node) && node->cached->cover.live[ZKFS_COVER_CHILD];
+}
+
+double zkfs_cache_timeout(const struct zkfs_fs *fs)
+{
+	return (double)zkfs_zk_timeout_ms(fs->zk) / 1000;
+}
+
+double zkfs_cache_attr_timeout(struct zkfs_fs *fs, struct zkfs_node *node,
+			       double otherwise)
+{
+	if (!is_steady(node) ||
+	    !zkfs_cover_has_attr(&node->cached->cover, node->type, &node->stat))
+		return otherwise;
+	zkfs_cover_promise(&node->cached->cover, ZKFS_COVER_ATTR);
+	return zkfs_cache_timeout(fs);
+}
+
+double zkfs_cache_name_timeout(struct zkfs_fs *fs, struct zkfs_node *node,
+			       double otherwise)
+{
+	if (!is_steady(node) ||
+	    !zkfs_cover_has_name(&node->cached->cover, node->type, &node->stat))
+		return otherwise;
+	zkfs_cover_promise(&node->cached->cover, ZKFS_COVER_NAME);
+	return zkfs_cache_timeout(fs);
+}
+
+/* Asking */
+
+static struct zkfs_cached *cached_of(struct zkfs_fs *fs, struct zkfs_node *node)
+{
+	struct zkfs_cached *cached;
+
+	if (fs->cache.limits.nodes == 0 ||
+	    (node && (!is_current(node) || node->unlinked)))
+		return NULL;
+	if (node && node->cached)
+		return node->cached;
+	cached = cached_new(fs);
+	if (cached && node)
+		attach(cached, node);
+	return cached;
+}
+
+static void use(struct zkfs_cache_ask *ask, struct zkfs_zk_req *req,
+		struct zkfs_cached *cached)
+{
+	req->watch = NULL;
+	ask->cached = NULL;
+	if (!ask->ask.arms)
+		return;
+	ask->cached = cached;
+	zkfs_cover_asked(&cached->cover, &ask->ask);
+	req->watch = &cached->watches[ask->ask.half];
+}
+
+void zkfs_cache_ask(struct zkfs_fs *fs, struct zkfs_cache_ask *ask,
+		    struct zkfs_zk_req *req, struct zkfs_node *node,
+		    bool want_data)
+{
+	static const struct zkfs_stat unknown;
+	struct zkfs_cached *cached = cached_of(fs, node);
+
+	ask->ask = (struct zkfs_cover_ask){
+		.kind = want_data ? ZKFS_ZK_GET : ZKFS_ZK_EXISTS,
+	};
+	if (cached)
+		ask->ask = zkfs_cover_next(&cached->cover,
+					   node ? node->type : ZKFS_TYPE_FILE,
+					   node ? &node->stat : &unknown,
+					   want_data, zkfs_clock_ms());
+	req->kind = ask->ask.kind;
+	use(ask, req, cached);
+}
+
+void zkfs_cache_ask_children(struct zkfs_fs *fs, struct zkfs_cache_ask *ask,
+			     struct zkfs_zk_req *req, struct zkfs_node *node)
+{
+	struct zkfs_cached *cached = cached_of(fs, node);
+	const struct zkfs_cover *cover = cached ? &cached->cover : NULL;
+
+	ask->ask = (struct zkfs_cover_ask){
+		.kind = ZKFS_ZK_CHILDREN,
+		.half = ZKFS_COVER_CHILD,
+		.arms = cover && !cover->live[ZKFS_COVER_CHILD] &&
+			!cover->asked[ZKFS_COVER_CHILD],
+	};
+	req->kind = ZKFS_ZK_CHILDREN;
+	use(ask, req, cached);
+}
+
+void zkfs_cache_given_up(struct zkfs_fs *fs, struct zkfs_cache_ask *ask)
+{
+	struct zkfs_cached *cached = zkfs_steal(&ask->cached);
+
+	if (!cached)
+		return;
+	zkfs_zk_unwatch(fs->zk, &cached->watches[ask->ask.half]);
+	zkfs_cover_answered(&cached->cover, &ask->ask, NULL, false);
+	if (!cached->node && !is_asked(cached))
+		cached_free(cached);
+}
+
+static void keep(struct zkfs_cached *cached, struct zkfs_buf *data)
+{
+	size_t was = cached->cover.data ? cached->cover.data->len : 0;
+	struct zkfs_cache *cache = &cached->fs->cache;
+
+	zkfs_cover_keep(&cached->cover, data, &cached->node->stat);
+	cache->n_bytes -= was;
+	cache->n_bytes += cached->cover.data ? cached->cover.data->len : 0;
+}
+
+void zkfs_cache_keep(struct zkfs_fs *fs, struct zkfs_node *node,
+		     struct zkfs_buf *data)
+{
+	if (!node->cached || data->len > ZKFS_CACHE_DATA_MAX)
+		return;
+	keep(node->cached, data);
+	make_room(fs);
+}
+
+void zkfs_cache_answered(struct zkfs_fs *fs, struct zkfs_cache_ask *ask,
+			 const struct zkfs_zk_req *req,
+			 const struct zkfs_zk_reply *reply,
+			 struct zkfs_node *node)
+{
+	struct zkfs_cached *cached = ask->cached;
+	size_t was;
+
+	if (!cached)
+		return;
+	if (!cached->node && !node->cached && is_current(node))
+		attach(cached, node);
+	if (cached->node != node) {
+		zkfs_cache_given_up(fs, ask);
+		return;
+	}
+	ask->cached = NULL;
+	was = cached->cover.data ? cached->cover.data->len : 0;
+	zkfs_cover_answered(&cached->cover, &ask->ask, reply->stat,
+			    cached->watches[ask->ask.half].live);
+	fs->cache.n_bytes -= cached->cover.data ? 0 : was;
+	touch(cached);
+	make_room(fs);
+}

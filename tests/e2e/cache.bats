@@ -1,0 +1,352 @@
+#!/usr/bin/env bats
+# What is cached under watches: what another client changes is seen, by whatever
+# call, and what is unchanged costs nothing.
+#
+# Each kind of change is made by a client that is no mount, after the mount has
+# looked so often that it and the kernel keep all they can (warm), and is
+# looked for with every call that tells it. The same tests run on a mount that
+# caches nothing: then it is the test that is wrong.
+
+load lib
+load proxy
+
+setup() {
+	e2e_setup
+}
+
+# Without the barrier that the other tests have.
+zk() {
+	zk_as foreign "$@"
+}
+
+# warm PATH...: looked at until it is kept; names that do not exist, too.
+warm() {
+	local path i
+
+	for i in 1 2 3 4; do
+		for path; do
+			stat "$path" >/dev/null 2>&1 || :
+			{ ls -l "$path" && cat "$path"; } >/dev/null 2>&1 || :
+		done
+	done
+}
+
+# seen COMMAND...: it comes true, and soon.
+seen() {
+	within 5 "$@"
+}
+
+content_is() {
+	[ "$(cat "$1")" = "$2" ]
+}
+
+listing_is() {
+	[ "$(ls -A "$1" | tr '\n' ' ')" = "$2" ]
+}
+
+size_is() {
+	[ "$(stat -c %s "$1")" = "$2" ]
+}
+
+is_absent() {
+	! stat "$1" >/dev/null 2>&1
+}
+
+gone() {
+	[ ! -e "$1" ] || fail "$1 is there"
+}
+
+# The changes, on the mount point A.
+
+see_data() {
+	zk create /f one
+	warm "$A/f"
+	zk set /f three
+	seen content_is "$A/f" three
+	seen size_is "$A/f" 5
+	zk set /f ""
+	seen size_is "$A/f" 0
+	seen content_is "$A/f" ""
+}
+
+see_names() {
+	zk create /d/x 1
+	warm "$A/d" "$A/d/x" "$A/d/y"
+	zk create /d/y 2
+	seen test -e "$A/d/y"
+	seen listing_is "$A/d" "x y "
+	warm "$A/d" "$A/d/x" "$A/d/y"
+	zk delete /d/x
+	seen is_absent "$A/d/x"
+	seen listing_is "$A/d" "y "
+	# Opened by name, too.
+	fails "No such file" cat "$A/d/x"
+}
+
+see_types() {
+	local ino
+	zk create /t data
+	warm "$A/t"
+	ino=$(stat -c %i "$A/t")
+	[ -f "$A/t" ]
+	exec 8<"$A/t"
+	zk create /t/child 1
+	seen test -d "$A/t"
+	seen listing_is "$A/t" ".data child "
+	[ "$(stat -c %i "$A/t")" != "$ino" ]
+	# Who had it open goes on with the file.
+	is "$(cat <&8)" data
+	exec 8<&-
+	warm "$A/t" "$A/t/child"
+	zk delete /t/child
+	seen test -f "$A/t"
+	is "$(cat "$A/t")" data
+	# An empty directory that is written becomes a file.
+	zk create /e
+	warm "$A/e"
+	[ -d "$A/e" ]
+	zk set /e now
+	seen test -f "$A/e"
+	seen content_is "$A/e" now
+}
+
+see_incarnations() {
+	local ino
+	zk create /r old
+	warm "$A/r"
+	ino=$(stat -c %i "$A/r")
+	zk delete /r
+	zk create /r new
+	seen content_is "$A/r" new
+	[ "$(stat -c %i "$A/r")" != "$ino" ]
+	# A directory with what is below it.
+	zk create /q/a/b deep
+	warm "$A/q" "$A/q/a" "$A/q/a/b"
+	zk rmr /q
+	zk create /q/a/b again
+	seen content_is "$A/q/a/b" again
+}
+
+see_times() {
+	local before
+	zk create /m/f 1
+	warm "$A/m" "$A/m/f"
+	before=$(stat -c %y "$A/m")
+	zk create /m/g 2
+	seen differs "$before" stat -c %y "$A/m"
+	before=$(stat -c %y "$A/m/f")
+	zk set /m/f 1
+	seen differs "$before" stat -c %y "$A/m/f"
+}
+
+differs() {
+	local before=$1
+
+	shift
+	[ "$("$@")" != "$before" ]
+}
+
+see_all() {
+	see_data
+	see_names
+	see_types
+	see_incarnations
+	see_times
+}
+
+@test "cache: what another client changes is seen" {
+	zk_mount A
+	see_all
+}
+
+@test "cache: the same without one" {
+	zk_mount A cache_nodes=0
+	see_all
+}
+
+@test "cache: the same with room for two nodes, and for no watch" {
+	zk_mount A cache_nodes=2,cache_data=4
+	see_all
+	zk_umount A
+	for path in f d t e r q m; do
+		zk rmr "/$path"
+	done
+	zk_mount A watch_paths=0
+	see_all
+}
+
+@test "cache: what one mount changes the other sees" {
+	zk_mount A
+	zk_mount B
+	mkdir "$B/d"
+	echo one >"$B/f"
+	warm "$A/f" "$A/d" "$A/d/x" "$A/g"
+	echo three >"$B/f"
+	seen content_is "$A/f" three
+	echo x >"$B/d/x"
+	seen content_is "$A/d/x" x
+	warm "$A/f" "$A/d" "$A/d/x" "$A/g"
+	mv "$B/f" "$B/g"
+	seen is_absent "$A/f"
+	seen content_is "$A/g" three
+	warm "$A/d/x"
+	mv "$B/d" "$B/e"
+	seen is_absent "$A/d"
+	seen is_absent "$A/d/x"
+	seen content_is "$A/e/x" x
+	warm "$A/e" "$A/e/x"
+	rm -r "$B/e"
+	seen is_absent "$A/e"
+	seen is_absent "$A/e/x"
+}
+
+@test "cache: a mount sees its own changes at once" {
+	zk_mount A
+	mkdir "$A/d"
+	for i in 1 2 3 4 5; do
+		echo "$i" >"$A/d/f"
+		is "$(cat "$A/d/f")" "$i"
+		is "$(stat -c %s "$A/d/f")" 2
+		warm "$A/d/f" "$A/d/g" "$A/d"
+		echo "$i$i" >"$A/d/f"
+		is "$(cat "$A/d/f")" "$i$i"
+		is "$(stat -c %s "$A/d/f")" 3
+		warm "$A/d/f" "$A/d/g" "$A/d"
+		mv "$A/d/f" "$A/d/g"
+		is "$(cat "$A/d/g")" "$i$i"
+		gone "$A/d/f"
+		is "$(ls "$A/d")" g
+		warm "$A/d/f" "$A/d/g" "$A/d"
+		mv "$A/d" "$A/e"
+		is "$(cat "$A/e/g")" "$i$i"
+		gone "$A/d/g"
+		warm "$A/e/g" "$A/e/h" "$A/d"
+		mv "$A/e" "$A/d"
+		gone "$A/e/g"
+		: >"$A/d/h"
+		is "$(stat -c %s "$A/d/h")" 0
+		warm "$A/d/h"
+		rm "$A/d/g" "$A/d/h"
+		gone "$A/d/g"
+		is "$(ls -A "$A/d")" ""
+	done
+	warm "$A/d" "$A/no"
+	mkdir "$A/no"
+	[ -d "$A/no" ]
+	rmdir "$A/no" "$A/d"
+	gone "$A/no"
+	is "$(ls -A --ignore=zookeeper "$A")" ""
+}
+
+@test "cache: an absent name under a renamed directory" {
+	zk_mount A
+	mkdir "$A/d"
+	echo x >"$A/d/x"
+	warm "$A/d/x" "$A/d/no"
+	mv "$A/d" "$A/e"
+	warm "$A/e/no" "$A/d/no"
+	zk create /e/no now
+	zk create /d/no later
+	seen content_is "$A/e/no" now
+	seen content_is "$A/d/no" later
+}
+
+@test "cache: open for writing rests on what is cached, and conflicts are seen" {
+	zk create /f one
+	zk_mount A
+	warm "$A/f"
+	mkfifo go
+	py '
+fd = os.open(A[0], os.O_RDWR)
+same(os.read(fd, 9), b"one")
+print("ready", flush=True)
+sys.stdin.readline()
+expect("ESTALE", os.write, fd, b"x")
+expect("ESTALE", os.close, fd)
+' "$A/f" <go >told.out 2>&1 &
+	exec 8>go
+	within 10 grep -q ready told.out
+	zk set /f two
+	seen content_is "$A/f" two
+	echo >&8
+	exec 8>&-
+	wait $!
+	is "$(zk get /f)" two
+}
+
+@test "cache: after a reconnect only what is true is believed" {
+	local path
+	for path in same changed gone; do
+		zk create "/$path" "$path"
+	done
+	zk create /d/x 1
+	mount_by_proxy session_timeout=4
+	warm "$A/same" "$A/changed" "$A/gone" "$A/new" "$A/d" "$A/d/x"
+	# Nobody is told of a connection that hangs, for a while.
+	kill -STOP "$PROXY"
+	within 10 grep -q "lost the connection" A.log
+	zk set /changed else
+	zk delete /gone
+	zk create /new new
+	zk create /d/y 1
+	zk delete /d/x
+	kill -CONT "$PROXY"
+	within 10 content_is "$A/same" same
+	is "$(cat "$A/changed")" else
+	gone "$A/gone"
+	is "$(cat "$A/new")" new
+	is "$(ls "$A/d")" y
+	gone "$A/d/x"
+}
+
+@test "cache: while the server is away nothing that is cached is answered" {
+	zk create /f data
+	mount_by_proxy session_timeout=4,timeo=1
+	warm "$A/f" "$A/no"
+	kill -STOP "$PROXY"
+	# Until the connection is given up, it is.
+	is "$(cat "$A/f")" data
+	within 10 grep -q "lost the connection" A.log
+	fails "Connection timed out" cat "$A/f"
+	fails "Connection timed out" stat "$A/f"
+	fails "Connection timed out" stat "$A/no"
+	kill -CONT "$PROXY"
+	within 10 content_is "$A/f" data
+	is_absent "$A/no"
+}
+
+@test "cache: nor after the session has expired" {
+	zk create /f one
+	zk create /d/x 1
+	zk_mount A session_timeout=0.8
+	warm "$A/f" "$A/d" "$A/d/x" "$A/d/y"
+	kill -STOP "${MOUNT_PID[A]}"
+	within 15 zk_session_gone "${MOUNT_SESSION[A]}"
+	zk set /f three
+	zk delete /d/x
+	zk create /d/y 1
+	kill -CONT "${MOUNT_PID[A]}"
+	within 10 content_is "$A/f" three
+	is "$(ls "$A/d")" y
+	is_absent "$A/d/x"
+	size_is "$A/f" 5
+}
+
+@test "cache: sync DIR and -o sync_open see all that was done before" {
+	local i
+	zk create /f 0
+	zk create /d
+	zk_mount A
+	zk_mount B sync_open
+	for i in $(seq 30); do
+		zk set /f "$i"
+		zk create "/d/$i"
+		is "$(cat "$B/f")" "$i"
+		sync "$A/d"
+		is "$(cat "$A/f")" "$i"
+		[ -d "$A/d/$i" ]
+		! [ -e "$A/d/$((i + 1))" ] || fail "too early"
+		! [ -e "$A/d/$((i + 1))" ] || fail "too early"
+		is "$(stat -c %s "$A/f")" "${#i}"
+	done
+}
