@@ -64,6 +64,20 @@ enum zkfs_op_kind {
 	  "Bytes of file contents taken from writers.")                        \
 	X(conflicts, "zkfs_conflicts_total", "",                               \
 	  "Open files that were not stored as the file had changed.")          \
+	X(attr_hits, "zkfs_cache_requests_total",                              \
+	  "cache=\"attributes\",result=\"hit\"",                               \
+	  "What was answered without the server, as a watch covers it, or "    \
+	  "not; what the kernel answers by itself is not seen.")               \
+	X(attr_misses, "zkfs_cache_requests_total",                            \
+	  "cache=\"attributes\",result=\"miss\"", "")                          \
+	X(data_hits, "zkfs_cache_requests_total",                              \
+	  "cache=\"data\",result=\"hit\"", "")                                 \
+	X(data_misses, "zkfs_cache_requests_total",                            \
+	  "cache=\"data\",result=\"miss\"", "")                                \
+	X(name_hits, "zkfs_cache_requests_total",                              \
+	  "cache=\"absent names\",result=\"hit\"", "")                         \
+	X(name_misses, "zkfs_cache_requests_total",                            \
+	  "cache=\"absent names\",result=\"miss\"", "")                        \
 	X(locks_busy, "zkfs_locks_busy_total", "",                             \
 	  "Locks that were tried, not waited for, and were not free.")         \
 	X(locks_lost, "zkfs_locks_lost_total", "",                             \

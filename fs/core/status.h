@@ -23,6 +23,12 @@
 	  "Requests of the kernel that are not answered.")                     \
 	X(nodes, "nodes", "zkfs_nodes", "",                                    \
 	  "Files and directories that the kernel or a request knows.")         \
+	X(cached_nodes, "cached_nodes", "zkfs_cached_nodes", "",               \
+	  "Of these, those that may be answered without the server.")          \
+	X(cached_bytes, "cached_bytes", "zkfs_cached_bytes", "",               \
+	  "Data of files that is kept for that.")                              \
+	X(absent_names, "cached_absent_names", "zkfs_cached_absent_names", "", \
+	  "Names that are known not to exist.")                                \
 	X(files, "open_files", "zkfs_open_handles", "kind=\"file\"",           \
 	  "Open file descriptions.")                                           \
 	X(dirs, "open_directories", "zkfs_open_handles", "kind=\"directory\"", \

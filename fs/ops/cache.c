@@ -255,8 +255,8 @@ bool zkfs_cache_has_attr(struct zkfs_fs *fs, struct zkfs_node *node)
 
 	if (has)
 		touch(node->cached);
-	fs->cache.hits += has;
-	fs->cache.misses += !has;
+	fs->metrics.counters.attr_hits += has;
+	fs->metrics.counters.attr_misses += !has;
 	return has;
 }
 
@@ -267,8 +267,8 @@ struct zkfs_buf *zkfs_cache_data(struct zkfs_fs *fs, struct zkfs_node *node)
 
 	if (data)
 		touch(node->cached);
-	fs->cache.hits += data != NULL;
-	fs->cache.misses += !data;
+	fs->metrics.counters.data_hits += data != NULL;
+	fs->metrics.counters.data_misses += !data;
 	return data;
 }
 

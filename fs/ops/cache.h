@@ -43,8 +43,6 @@ struct zkfs_cache {
 	size_t n_nodes;
 	size_t n_bytes;
 	enum zkfs_cache_expiry expiry; /* since the connection was lost */
-	uint64_t hits;
-	uint64_t misses;
 };
 
 /* A request that arms a watch; embedded by who sends it. */

@@ -207,9 +207,11 @@ static void look_up(struct zkfs_op *op)
 		return;
 	}
 	if (!known && zkfs_absent_known(fs, op->node, op->name)) {
+		fs->metrics.counters.name_hits++;
 		zkfs_reply_absent(op);
 		return;
 	}
+	fs->metrics.counters.name_misses += !known;
 	if (!known)
 		op->absent = zkfs_absent_ask(fs, op->node, op->name, &op->zk);
 	if (!op->absent)

@@ -111,6 +111,9 @@ int zkfs_snapshot_print(const struct zkfs_op *asker,
 		.started_unix_ms = fs->started_unix_ms,
 		.timeo_ms = fs->config.timeo_ms,
 		.gauges.nodes = fs->tree.by_id.n,
+		.gauges.cached_nodes = fs->cache.n_nodes,
+		.gauges.cached_bytes = fs->cache.n_bytes,
+		.gauges.absent_names = fs->absents.n,
 		.locks = rows,
 	};
 

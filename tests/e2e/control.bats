@@ -309,6 +309,33 @@ os.close(fd)' "$A/d"
 	grew zkfs_read_bytes_total $((10 + $(stat -c %s metrics.before)))
 }
 
+@test "control: what the cache saves is counted" {
+	local name
+
+	zk create /f 0123456789
+	zk_mount A
+	# From the second time on a name that is not there is watched.
+	cat "$A/f" >/dev/null
+	for name in 1 2 3; do
+		[ ! -e "$A/none" ]
+	done
+	is "$(status cached_bytes)" 10
+	is "$(status cached_absent_names)" 1
+	[ "$(status cached_nodes)" -gt 0 ]
+	before
+	cat "$A/f" >/dev/null
+	later
+	grew 'zkfs_cache_requests_total{cache="data",result="hit"}' 1
+	grew 'zkfs_cache_requests_total{cache="data",result="miss"}' 0
+	asked get 0
+	asked exists 0
+	zk set /f x
+	within 20 says cached_bytes 0
+	later
+	[ "$(value metrics.later zkfs_watch_events_total)" -gt \
+		"$(value metrics.before zkfs_watch_events_total)" ]
+}
+
 @test "control: conflicts are counted" {
 	zk create /f x
 	zk_mount A
