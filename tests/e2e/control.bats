@@ -310,15 +310,11 @@ os.close(fd)' "$A/d"
 }
 
 @test "control: what the cache saves is counted" {
-	local name
-
 	zk create /f 0123456789
 	zk_mount A
 	# From the second time on a name that is not there is watched.
 	cat "$A/f" >/dev/null
-	for name in 1 2 3; do
-		[ ! -e "$A/none" ]
-	done
+	[ ! -e "$A/none" ] && [ ! -e "$A/none" ] && [ ! -e "$A/none" ]
 	is "$(status cached_bytes)" 10
 	is "$(status cached_absent_names)" 1
 	[ "$(status cached_nodes)" -gt 0 ]
