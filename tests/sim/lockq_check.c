@@ -2,6 +2,8 @@
  * lockq_check: what must hold after every step, by the server's truth.
  *
  *   one holder    one exclusive holder, or only shared ones, foreigners too
+ *   belief        who was granted the lock and finds its lease alive has it:
+ * the servers have not given its session up, and no other believes the same
  *   order         a holder has nobody before it who conflicts with it
  *   no orphan     each znode of ours belongs to a contender that is not over
  *   nobody deaf   who waits has a request under way or a live watch, or has
@@ -13,7 +15,7 @@
  *   directory     keeps what was written to it, its ACL, and is persistent
  *
  * A holder counts while its session lives on the server and its primary is
- * there: what a client cannot know yet is for the lease to bound. Contenders
+ * there; what a client cannot know yet the lease bounds. Contenders
  * that the admin has robbed of a znode are excused where that znode is what
  * others go by.
  */
@@ -42,6 +44,37 @@ static bool holds(const struct user *user, unsigned lock)
 {
 	return user_is(user, ZKFS_LOCKQ_HELD) && user->lock == lock &&
 	       user->session->alive;
+}
+
+/* A session that is over at the servers is known to be by then. */
+void check_belief(struct world *world)
+{
+	unsigned exclusive[N_LOCKS] = {0}, shared[N_LOCKS] = {0};
+
+	for (unsigned i = 0; i < N_USERS; i++) {
+		const struct user *user = &world->users[i];
+
+		if (!user->granted || !user_is(user, ZKFS_LOCKQ_HELD) ||
+		    !daemon_believes(user->client, user->epoch))
+			continue;
+		if (!user->session->alive)
+			violated(world,
+				 "user %u believes, but its session is over",
+				 user->slot);
+		if (user->tampered)
+			continue;
+		if (user->mode == ZKFS_LOCK_SHARED)
+			shared[user->lock]++;
+		else
+			exclusive[user->lock]++;
+	}
+	for (unsigned i = 0; i < N_LOCKS; i++)
+		if (exclusive[i] > 1 || (exclusive[i] && shared[i]))
+			violated(
+				world,
+				"%u exclusive and %u shared holders believe in "
+				"lock %u",
+				exclusive[i], shared[i], i);
 }
 
 static void check_orphan(struct world *world, const struct user *user,
@@ -76,8 +109,8 @@ static void look(struct world *world, unsigned lock, struct view *view)
 		*c = (struct contender){
 			.node = node,
 			.user = user_of(world, node, &ours),
-			.number = contender_number(node->name),
-			.shared = contender_is_shared(node->name),
+			.number = name_of(node).number,
+			.shared = name_of(node).shared,
 		};
 		if (!ours)
 			continue;
@@ -114,7 +147,10 @@ static void check_first(struct world *world, const struct view *view,
 	for (size_t i = 0; i < view->n; i++) {
 		const struct contender *c = &view->all[i];
 
+		/* A number past the end is no place in the queue, and will be
+		 * given back. */
 		if (c->user == holder->user || c->number > holder->number ||
+		    (c->user && c->number < 0) ||
 		    (c->shared && holder->shared) ||
 		    (c->user && c->user->tampered))
 			continue;
@@ -232,6 +268,11 @@ static void check_user(struct world *world, const struct user *user)
 	if (zkfs_zk_connected(user->client->zk) && is_deaf(user))
 		violated(world, "user %u is deaf while %s", user->slot,
 			 zkfs_lockq_state_name(state));
+	if (user->given_up &&
+	    (state == ZKFS_LOCKQ_LISTING || state == ZKFS_LOCKQ_WAITING ||
+	     state == ZKFS_LOCKQ_HELD))
+		violated(world, "user %u is %s, though its lease was over",
+			 user->slot, zkfs_lockq_state_name(state));
 	if (user->try && state == ZKFS_LOCKQ_WAITING)
 		violated(world, "user %u waits, but was to try", user->slot);
 	if (state == ZKFS_LOCKQ_LOST && user->session->alive &&

@@ -26,9 +26,14 @@ int64_t contender_number(const char *name)
 	return strtoll(digits - negative, NULL, 10);
 }
 
-struct sim_node *lock_node(const struct world *world, unsigned lock)
+struct sim_node *lock_node(struct world *world, unsigned i)
 {
-	return sim_server_find(world->server, world->locks[lock].path);
+	struct lock *lock = &world->locks[i];
+
+	if (!lock->node || lock->node_zxid != world->server->zxid)
+		lock->node = sim_server_find(world->server, lock->path);
+	lock->node_zxid = world->server->zxid;
+	return lock->node;
 }
 
 bool contender_is_shared(const char *name)

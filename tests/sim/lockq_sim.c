@@ -7,11 +7,12 @@
  *
  * Each step does one thing, chosen by the seed: a server executes a request,
  * an answer or event arrives, a replica catches up, a connection breaks, a
- * session expires, a contender starts, leaves, is interrupted or deleted by
- * the admin, a foreign client moves, sequence numbers leap as if a billion
- * contenders had come and gone. After each step the invariants at the
- * top of lockq_check.c are checked. Every DRAIN_EVERY steps the faults stop,
- * holders release, and all who wait must be granted and leave nothing behind.
+ * daemon is stopped or cut off for as long as sessions last, a contender
+ *starts, leaves, is interrupted or deleted by the admin, a foreign client
+ *moves, sequence numbers leap as if a billion contenders had come and gone.
+ *After each step the invariants at the top of lockq_check.c are checked. Every
+ *DRAIN_EVERY steps the faults stop, holders release, and all who wait must be
+ *granted and leave nothing behind.
  *
  * A failure prints the promise that was broken, the seed and the last steps,
  * and the exit status is 1. The same --config and --seed replay it, whatever
@@ -41,7 +42,8 @@ static const struct config configs[] = {
 	 .interrupt = 30,
 	 .touch = 20,
 	 .shared = 3000,
-	 .try = 1500},
+	 .try = 1500,
+	 .pace = 10},
 	/* Connections and sessions come and go, deadlines pass. */
 	{.name = "storm",
 	 .execute = 3000,
@@ -50,16 +52,17 @@ static const struct config configs[] = {
 	 .cut = 120,
 	 .notice = 400,
 	 .connect = 300,
-	 .expire = 25,
+	 .stop = 8,
+	 .part = 12,
 	 .start = 500,
 	 .release = 300,
 	 .interrupt = 60,
-	 .lose = 5,
 	 .wipe = 5,
 	 .touch = 10,
 	 .shared = 3000,
 	 .try = 2000,
-	 .deadline = 3000},
+	 .deadline = 3000,
+	 .pace = 16},
 	/* Stock clients of all kinds in the same locks. */
 	{.name = "foreign",
 	 .execute = 3200,
@@ -68,14 +71,16 @@ static const struct config configs[] = {
 	 .cut = 20,
 	 .notice = 300,
 	 .connect = 300,
-	 .expire = 5,
+	 .stop = 2,
+	 .part = 2,
 	 .start = 500,
 	 .release = 300,
 	 .interrupt = 30,
 	 .foreign = 500,
 	 .touch = 20,
 	 .shared = 3000,
-	 .try = 1500},
+	 .try = 1500,
+	 .pace = 12},
 	/* All of it, and an admin who deletes contenders. */
 	{.name = "all",
 	 .execute = 3000,
@@ -84,11 +89,11 @@ static const struct config configs[] = {
 	 .cut = 60,
 	 .notice = 300,
 	 .connect = 300,
-	 .expire = 15,
+	 .stop = 8,
+	 .part = 8,
 	 .start = 500,
 	 .release = 300,
 	 .interrupt = 100,
-	 .lose = 10,
 	 .admin = 30,
 	 .touch = 30,
 	 .foreign = 300,
@@ -98,30 +103,51 @@ static const struct config configs[] = {
 	 .pipelined = 5000,
 	 .shared = 3000,
 	 .try = 2000,
-	 .deadline = 2000},
+	 .deadline = 2000,
+	 .pace = 16},
 	/* Sequence numbers that come to their end, with few contenders, so that
 	 * somebody is alone now and then. */
 	{.name = "wound",
 	 .execute = 3000,
 	 .deliver = 3000,
 	 .advance = 800,
-	 .cut = 60,
+	 .cut = 150,
 	 .notice = 300,
-	 .connect = 300,
-	 .expire = 10,
-	 .start = 60,
+	 .connect = 400,
+	 .stop = 2,
+	 .part = 2,
+	 .start = 100,
 	 .release = 300,
-	 .interrupt = 20,
+	 .interrupt = 40,
 	 .admin = 5,
 	 .touch = 10,
 	 .write = 60,
 	 .wipe = 60,
-	 .wind = 40,
+	 .wind = 100,
 	 .wind_far = true,
 	 .pipelined = 5000,
 	 .shared = 3000,
 	 .try = 1500,
-	 .deadline = 1000},
+	 .deadline = 1000,
+	 .pace = 12},
+	/* Directories that are deleted and made again, while many have not yet
+	 * heard of it and the lost stay about. */
+	{.name = "wiped",
+	 .execute = 3000,
+	 .deliver = 2000,
+	 .advance = 300,
+	 .cut = 60,
+	 .notice = 300,
+	 .connect = 400,
+	 .stop = 2,
+	 .part = 2,
+	 .start = 200,
+	 .release = 60,
+	 .interrupt = 20,
+	 .wipe = 100,
+	 .shared = 2000,
+	 .try = 1000,
+	 .pace = 12},
 };
 
 void trace(struct world *world, const char *format, ...)
@@ -133,6 +159,7 @@ void trace(struct world *world, const char *format, ...)
 	va_start(ap, format);
 	(void)vsnprintf(line + n, (size_t)(TRACE_BYTES - n), format, ap);
 	va_end(ap);
+	world->n_traced++;
 	world->trace_next = (world->trace_next + 1) % TRACE_LINES;
 	if (world->verbose)
 		(void)puts(line);
@@ -169,8 +196,8 @@ static void lock_create(struct world *world, unsigned i)
 /* -- what a step can be; each returns whether it did anything -- */
 
 /* The first client, from a random one on, for which `step` does something. */
-static struct client *on_network(struct world *world,
-				 bool (*step)(struct zkfs_zk *zk))
+static struct client *on_client(struct world *world,
+				bool (*step)(struct client *client))
 {
 	uint32_t first = sim_random_below(&world->random, N_CLIENTS);
 
@@ -178,19 +205,19 @@ static struct client *on_network(struct world *world,
 		struct client *client =
 			&world->clients[(first + i) % N_CLIENTS];
 
-		if (step(client->zk))
+		if (step(client))
 			return client;
 	}
 	return NULL;
 }
 
 static bool fault(struct world *world, const char *what,
-		  bool (*step)(struct zkfs_zk *zk))
+		  bool (*step)(struct client *client))
 {
 	const struct client *client;
 
 	trace(world, "%s:", what);
-	client = on_network(world, step);
+	client = on_client(world, step);
 	if (client)
 		trace(world, "%s: client %u", what, client->number);
 	return client != NULL;
@@ -198,42 +225,42 @@ static bool fault(struct world *world, const char *what,
 
 static bool step_execute(struct world *world)
 {
-	return on_network(world, sim_port_execute);
-}
-
-static bool time_out_or_deliver(struct zkfs_zk *zk)
-{
-	return sim_port_time_out(zk) || sim_port_deliver(zk);
+	return on_client(world, daemon_execute);
 }
 
 static bool step_deliver(struct world *world)
 {
-	return on_network(world, time_out_or_deliver);
+	return on_client(world, daemon_deliver);
 }
 
 static bool step_advance(struct world *world)
 {
-	return on_network(world, sim_port_advance);
+	return on_client(world, daemon_advance);
 }
 
 static bool step_cut(struct world *world)
 {
-	return fault(world, "cut", sim_port_cut);
+	return fault(world, "cut", daemon_cut);
 }
 
 static bool step_notice(struct world *world)
 {
-	return fault(world, "notice", sim_port_notice);
+	return fault(world, "notice", daemon_notice);
 }
 
 static bool step_connect(struct world *world)
 {
-	return fault(world, "connect", sim_port_connect);
+	return fault(world, "connect", daemon_connect);
 }
 
-static bool step_expire(struct world *world)
+static bool step_stop(struct world *world)
 {
-	return fault(world, "expire", sim_port_expire);
+	return fault(world, "stop", daemon_stop);
+}
+
+static bool step_part(struct world *world)
+{
+	return fault(world, "part", daemon_part);
 }
 
 /* The first user, from a random one on, for whom `is` holds. */
@@ -253,17 +280,28 @@ static struct user *find_user(struct world *world,
 
 static bool is_idle(const struct user *user)
 {
-	return !user->lockq && zkfs_zk_connected(user->client->zk);
+	return !user->lockq && daemon_runs(user->client) &&
+	       zkfs_zk_connected(user->client->zk);
+}
+
+/* Those who hold while no server can be reached hold on, to see the end of
+ * their sessions. */
+static bool holds_on(const struct user *user)
+{
+	return user_is(user, ZKFS_LOCKQ_HELD) && user->granted &&
+	       daemon_is_away(user->client);
 }
 
 static bool is_active(const struct user *user)
 {
-	return user->lockq != NULL;
+	return user->lockq && daemon_runs(user->client) && !holds_on(user);
 }
 
 static bool is_over(const struct user *user)
 {
-	return user_is(user, ZKFS_LOCKQ_HELD) || user_is(user, ZKFS_LOCKQ_LOST);
+	if (user_is(user, ZKFS_LOCKQ_HELD))
+		return user->granted && is_active(user);
+	return user_is(user, ZKFS_LOCKQ_LOST) && is_active(user);
 }
 
 static bool step_start(struct world *world)
@@ -288,15 +326,6 @@ static bool step_interrupt(struct world *world)
 
 	if (user)
 		user_leave(user);
-	return user != NULL;
-}
-
-static bool step_lose(struct world *world)
-{
-	struct user *user = find_user(world, is_active);
-
-	if (user)
-		user_give_up(user);
 	return user != NULL;
 }
 
@@ -423,12 +452,12 @@ static const struct {
 	{                                                                      \
 		offsetof(struct config, name), step_##name, draining           \
 	}
-	STEP(execute, true),	STEP(deliver, true), STEP(advance, true),
-	STEP(cut, false),	STEP(notice, true),  STEP(connect, true),
-	STEP(expire, false),	STEP(start, false),  STEP(release, true),
-	STEP(interrupt, false), STEP(lose, false),   STEP(admin, false),
-	STEP(touch, false),	STEP(write, false),  STEP(wind, false),
-	STEP(wipe, false),	STEP(foreign, true),
+	STEP(execute, true), STEP(deliver, true),    STEP(advance, true),
+	STEP(cut, false),    STEP(notice, true),     STEP(connect, true),
+	STEP(stop, false),   STEP(part, false),	     STEP(start, false),
+	STEP(release, true), STEP(interrupt, false), STEP(admin, false),
+	STEP(touch, false),  STEP(write, false),     STEP(wind, false),
+	STEP(wipe, false),   STEP(foreign, true),
 };
 
 static uint32_t weight(const struct world *world, size_t i)
@@ -439,9 +468,19 @@ static uint32_t weight(const struct world *world, size_t i)
 						 steps[i].weight);
 }
 
+static void pass_time(struct world *world)
+{
+	int64_t ms = sim_random_below(&world->random, world->config->pace + 1);
+
+	world->server->now_ms += ms;
+	for (unsigned i = 0; i < N_CLIENTS; i++)
+		daemon_pass(&world->clients[i], ms);
+}
+
 static void one_step(struct world *world)
 {
 	uint32_t total = 0, at;
+	uint64_t n_traced = world->n_traced;
 	size_t i;
 
 	for (i = 0; i < ZKFS_ARRAY_SIZE(steps); i++)
@@ -453,9 +492,11 @@ static void one_step(struct world *world)
 	world->step++;
 	world->server->pipelined =
 		sim_random_chance(&world->random, world->config->pipelined);
-	world->server->now_ms += sim_random_below(&world->random, 20);
-	(void)steps[i].step(world);
-	check_all(world);
+	pass_time(world);
+	/* Whatever happens does so by a step or is traced. */
+	if (steps[i].step(world) || world->n_traced != n_traced)
+		check_all(world);
+	check_belief(world);
 	for (unsigned u = 0; u < N_USERS; u++)
 		if (world->users[u].lockq)
 			(void)user_reap(&world->users[u]);
@@ -534,7 +575,7 @@ static void world_init(struct world *world, const struct config *config,
 		lock_create(world, i);
 	}
 	for (unsigned i = 0; i < N_CLIENTS; i++)
-		client_init(world, i);
+		daemon_init(world, i);
 	for (unsigned i = 0; i < N_USERS; i++)
 		user_init(world, i);
 	for (unsigned i = 0; i < N_FOREIGNERS; i++)
@@ -544,7 +585,7 @@ static void world_init(struct world *world, const struct config *config,
 static void world_fini(struct world *world)
 {
 	for (unsigned i = 0; i < N_CLIENTS; i++)
-		client_fini(&world->clients[i]);
+		daemon_fini(&world->clients[i]);
 	world->server = sim_server_free(world->server);
 }
 
@@ -564,24 +605,25 @@ static void check_coverage(struct world *world)
 	const struct config *config = world->config;
 
 	(void)printf("%s, seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64
-		     " granted, %" PRIu64 " busy, %" PRIu64 " failed, %" PRIu64
-		     " lost, %" PRIu64 " joins without a reply, %" PRIu64
+		     " sessions given up, %" PRIu64 " granted, %" PRIu64
+		     " busy, %" PRIu64 " failed, %" PRIu64 " lost, %" PRIu64
+		     " joins without a reply, %" PRIu64
 		     " granted to others, %" PRIu64 " refused, %" PRIu64
 		     " renewed, %" PRIu64 " granted without a list\n",
-		     config->name, world->seed, world->step,
-		     entered(world, ZKFS_LOCKQ_HELD),
-		     entered(world, ZKFS_LOCKQ_BUSY),
+		     config->name, world->seed, world->step, world->expiries,
+		     world->grants, entered(world, ZKFS_LOCKQ_BUSY),
 		     entered(world, ZKFS_LOCKQ_FAILED),
 		     entered(world, ZKFS_LOCKQ_LOST), world->lost_joins,
 		     world->foreign_grants, world->refused, world->renewals,
 		     world->unlisted);
 	if (world->step < 100000)
 		return;
-	if (entered(world, ZKFS_LOCKQ_HELD) < world->step / 1000 ||
+	if (world->grants < world->step / 1000 ||
 	    !entered(world, ZKFS_LOCKQ_BUSY) ||
-	    world->unlisted < world->step / 20000 ||
+	    world->unlisted < world->step / 100000 ||
 	    (config->cut && !world->lost_joins) ||
-	    (config->expire && !entered(world, ZKFS_LOCKQ_LOST)) ||
+	    (config->part && (!entered(world, ZKFS_LOCKQ_LOST) ||
+			      world->expiries < world->step / 20000)) ||
 	    (config->foreign && world->foreign_grants < world->step / 1000) ||
 	    (config->wind && world->renewals < world->step / 10000) ||
 	    (config->wind_far && world->refused < world->step / 10000))

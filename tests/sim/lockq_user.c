@@ -10,7 +10,7 @@
 
 #include "tests/sim/lockq_world.h"
 
-#define DEADLINE_MS 3000
+#define DEADLINE_MS 2000
 
 bool user_is(const struct user *user, enum zkfs_lockq_state state)
 {
@@ -44,6 +44,17 @@ static void note_state(struct user *user)
 	trace(world, "user %u (%" PRIx64 "): %s -> %s", user->slot, user->id,
 	      zkfs_lockq_state_name(user->seen), zkfs_lockq_state_name(state));
 	user->seen = state;
+	user_try_grant(user);
+}
+
+void user_try_grant(struct user *user)
+{
+	if (user->granted || !user_is(user, ZKFS_LOCKQ_HELD) ||
+	    !daemon_may_grant(user->client, user->epoch))
+		return;
+	trace(user->world, "user %u is granted", user->slot);
+	user->granted = true;
+	user->world->grants++;
 }
 
 static void done(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply);
@@ -159,21 +170,11 @@ static void fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 	pump(slot->user);
 }
 
-static void session_changed(struct zkfs_zk_listener *listener)
+void user_session(struct user *user)
 {
-	struct client *client =
-		zkfs_container_of(listener, struct client, listener);
-	struct world *world = client->world;
-
-	for (unsigned i = 0; i < N_USERS; i++) {
-		struct user *user = &world->users[i];
-
-		if (user->client != client || !user->lockq)
-			continue;
-		zkfs_lockq_session(user->lockq, zkfs_zk_connected(client->zk),
-				   zkfs_zk_generation(client->zk));
-		pump(user);
-	}
+	zkfs_lockq_session(user->lockq, zkfs_zk_connected(user->client->zk),
+			   zkfs_zk_generation(user->client->zk));
+	pump(user);
 }
 
 static unsigned choose_families(struct world *world)
@@ -200,6 +201,10 @@ static bool begin(struct user *user)
 	user->id = ++world->last_id * N_USERS + user->slot;
 	user->session = sim_port_session(zk);
 	user->leaving = user->given_up = user->tampered = false;
+	user->granted = false;
+	/* An epoch that is over, though nobody was told yet, is none. */
+	(void)daemon_may_grant(user->client, 0);
+	user->epoch = zkfs_lease_epoch(&user->client->lease);
 	user->token_checked = false;
 	user->n_made = user->n_listed = user->n_lists = 0;
 	user->seen = ZKFS_LOCKQ_IDLE;
@@ -317,20 +322,38 @@ bool user_reap(struct user *user)
 	return true;
 }
 
-struct user *user_of(struct world *world, const struct sim_node *node,
-		     bool *ret_ours)
+/* A name is read once, as this is asked of every znode after every step. */
+struct contender_name name_of(struct sim_node *node)
 {
-	struct user *user;
-	uint64_t id;
+	struct contender_name name;
 
-	/* _c_SSSSSSSS-SSSS-8SSS-vSrr-rrrrrrrrrrrr-: foreign UUIDs are of
-	 * version 4 here, as Curator's are. */
-	*ret_ours = !strncmp(node->name, "_c_", 3) && node->name[17] == '8';
-	if (!*ret_ours)
-		return NULL;
-	id = strtoull(node->name + 27, NULL, 16);
-	user = &world->users[id % N_USERS];
-	return user->lockq && user->id == id ? user : NULL;
+	if (node->tag == 0) {
+		/* _c_SSSSSSSS-SSSS-8SSS-vSrr-rrrrrrrrrrrr-: foreign UUIDs are
+		 * of version 4 here, as Curator's are. */
+		name.ours =
+			!strncmp(node->name, "_c_", 3) && node->name[17] == '8';
+		name.id = name.ours ? strtoull(node->name + 27, NULL, 16) : 0;
+		name.shared = contender_is_shared(node->name);
+		name.number = contender_number(node->name);
+		node->tag = 1 | (uint64_t)name.ours << 1 |
+			    (uint64_t)name.shared << 2 | name.id << 3 |
+			    (uint64_t)(uint32_t)name.number << 32;
+		return name;
+	}
+	name.ours = node->tag >> 1 & 1;
+	name.shared = node->tag >> 2 & 1;
+	name.id = (node->tag & UINT32_MAX) >> 3;
+	name.number = (int32_t)(node->tag >> 32);
+	return name;
+}
+
+struct user *user_of(struct world *world, struct sim_node *node, bool *ret_ours)
+{
+	struct contender_name name = name_of(node);
+	struct user *user = &world->users[name.id % N_USERS];
+
+	*ret_ours = name.ours;
+	return name.ours && user->lockq && user->id == name.id ? user : NULL;
 }
 
 void user_init(struct world *world, unsigned slot)
@@ -345,22 +368,4 @@ void user_init(struct world *world, unsigned slot)
 		user->watches[i].ask = (enum zkfs_lockq_ask)i;
 		user->watches[i].watch.fired = fired;
 	}
-}
-
-void client_init(struct world *world, unsigned number)
-{
-	struct client *client = &world->clients[number];
-
-	client->world = world;
-	client->number = number;
-	client->zk = sim_port_new(world->server, &world->random);
-	client->listener.changed = session_changed;
-	zkfs_zk_listen(client->zk, &client->listener);
-	(void)sim_port_connect(client->zk);
-}
-
-void client_fini(struct client *client)
-{
-	zkfs_zk_unlisten(client->zk, &client->listener);
-	client->zk = sim_port_free(client->zk);
 }

@@ -23,10 +23,10 @@ caught=0
 failed=0
 
 # The parts a mutation may change; all others are compiled once.
-parts="names queue lockq lockq_meet lockq_own lockq_recipe lockq_renew"
+parts="names lease queue lockq lockq_meet lockq_own lockq_recipe lockq_renew"
 others="fs/base/hash.c fs/base/path.c fs/base/error.c fs/base/util.c
 	tests/sim/server.c tests/sim/port.c tests/sim/lockq_sim.c
-	tests/sim/lockq_user.c tests/sim/lockq_foreign.c
+	tests/sim/lockq_user.c tests/sim/lockq_foreign.c tests/sim/lockq_daemon.c
 	tests/sim/lockq_check.c"
 
 compile() { # SOURCE OBJECT
@@ -37,7 +37,7 @@ compile() { # SOURCE OBJECT
 # Runs all configurations; fails with the first that fails.
 simulate() { # PROGRAM LOG
 	for seed in $seeds; do
-		for config in all foreign storm calm wound; do
+		for config in all foreign storm calm wound wiped; do
 			"$1" --config "$config" --seed "$seed" \
 				--steps "$steps" >"$2" 2>&1 || return 1
 		done
@@ -161,6 +161,15 @@ mutate own-end-overlooked lockq \
 	'/else if \(ask == ZKFS_LOCKQ_ASK_OWN\)/,/else$/ s/zkfs_lockq_lost\(lockq\);/return;/'
 mutate blocker-gone-before-asked lockq_recipe \
 	'/^static void reply_blocker/,/^}/ s/zkfs_lockq_blocker_gone\(lockq\);/(void)0;/'
+
+# -- the lease (mutate_lease.sh has all of it) --
+
+mutate lease-outlives-the-session lease \
+	's/return lease->shortest_ms - lease->shortest_ms \/ 16;/return lease->shortest_ms + lease->shortest_ms \/ 4;/'
+mutate lease-by-one-heartbeat lease \
+	's/^\treturn newest_sent\(lease, k_ms - ping_gap\(lease\)\);/\treturn m_ms;/'
+mutate lease-over-is-nothing lockq \
+	'/^void zkfs_lockq_lose/,/^}/ s/if \(zkfs_lockq_is_queued\(lockq\)\)/if (lockq->over)/'
 
 # -- contenders of one session --
 

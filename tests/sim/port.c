@@ -580,7 +580,7 @@ int64_t zkfs_zk_session_id(const struct zkfs_zk *zk)
 
 int64_t zkfs_zk_timeout_ms(const struct zkfs_zk *zk)
 {
-	return 10000;
+	return SIM_PORT_TIMEOUT_MS;
 }
 
 int64_t zkfs_zk_begun_ms(const struct zkfs_zk *zk)

@@ -25,6 +25,9 @@
 #include "tests/sim/random.h"
 #include "tests/sim/server.h"
 
+/* Of every session. */
+#define SIM_PORT_TIMEOUT_MS 10000
+
 struct zkfs_zk *sim_port_new(struct sim_server *server,
 			     struct sim_random *random);
 struct zkfs_zk *sim_port_free(struct zkfs_zk *zk);
