@@ -190,6 +190,8 @@ begins_anew() {
 @test "counter: who stands in the lock, or has its file open, notices nothing" {
 	zk_mount A
 	zk_mount B
+	is "$(timeout 10 ls "$B/locks/stands")" ""
+	timeout 10 stat "$B/locks/stands" >/dev/null
 	cd "$A/locks/stands"
 	exec 8<.lock 7<"$B/locks/stands/.lock"
 	exec 9>me
@@ -199,6 +201,11 @@ begins_anew() {
 	exec 9>me
 	is "$(numbers stands)" "0000000000 0000000001 0000000002 "
 	is "$(timeout 10 ls)" me
+	within 10 bash -c '[ "$(timeout 10 ls "$1")" = me ]' bash \
+		"$B/locks/stands"
+	fails "temporarily unavailable" py \
+		'os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK)' \
+		"$B/locks/stands/other"
 	fails "" timeout 10 flock -n 8
 	fails "" timeout 10 flock -n 7
 	exec 9>&-
