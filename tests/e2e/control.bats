@@ -55,6 +55,12 @@ asked() {
 	grew "zkfs_server_request_duration_seconds_count{request=\"$1\"}" "$2"
 }
 
+# has_asked REQUEST BY: by now.
+has_asked() {
+	later
+	asked "$@"
+}
+
 # waits FILE: a process that opens it for writing.
 waits() {
 	bash -c 'exec 9>"$1"; read -r <>"$2"' bash "$1" "$E2E_IDLE" \
@@ -473,4 +479,31 @@ PAGES
 	later
 	grew zkfs_sessions_expired_total 1
 	[ "$(status session)" != "${MOUNT_SESSION[A]}" ]
+}
+
+@test "control: a queue of one mount costs no list of it" {
+	local waiters=()
+
+	zk create /locks/x
+	zk_mount A
+	exec 8<"$A/locks/x/.lock"
+	timeout 10 flock 8
+	before
+	for _ in {1..6}; do
+		timeout 30 flock "$A/locks/x/.lock" true 3>&- 4>&- 8>&- &
+		waiters+=($!)
+	done
+	zk await_children /locks/x 21 10 >/dev/null
+	# A contender watches itself and the one before it.
+	within 10 has_asked get 6
+	asked multi 6
+	asked children 0
+	before
+	exec 8<&-
+	wait "${waiters[@]}"
+	zk await_children /locks/x 0 10 >/dev/null
+	later
+	asked multi 7
+	asked children 0
+	asked get 0
 }
