@@ -9,7 +9,7 @@
 void zkfs_cover_init(struct zkfs_cover *cover)
 {
 	*cover = (struct zkfs_cover){
-		.child_fired_ms = -ZKFS_COVER_CALM_MS,
+		.fired_ms = {-ZKFS_COVER_CALM_MS, -ZKFS_COVER_CALM_MS},
 	};
 }
 
@@ -57,6 +57,12 @@ static bool can_arm(const struct zkfs_cover *cover, enum zkfs_cover_half half)
 	return !cover->live[half] && !cover->asked[half];
 }
 
+static bool is_calm(const struct zkfs_cover *cover, enum zkfs_cover_half half,
+		    int64_t now_ms)
+{
+	return now_ms - cover->fired_ms[half] >= ZKFS_COVER_CALM_MS;
+}
+
 struct zkfs_cover_ask zkfs_cover_next(const struct zkfs_cover *cover,
 				      enum zkfs_type type,
 				      const struct zkfs_stat *stat,
@@ -72,7 +78,7 @@ struct zkfs_cover_ask zkfs_cover_next(const struct zkfs_cover *cover,
 	} else if (!want_data && !childless(type, stat) &&
 		   can_arm(cover, ZKFS_COVER_CHILD) &&
 		   stat->num_children <= ZKFS_COVER_CHILDREN_MAX &&
-		   now_ms - cover->child_fired_ms >= ZKFS_COVER_CALM_MS) {
+		   is_calm(cover, ZKFS_COVER_CHILD, now_ms)) {
 		ask.kind = ZKFS_ZK_CHILDREN;
 		ask.half = ZKFS_COVER_CHILD;
 		ask.arms = true;
@@ -130,22 +136,24 @@ unsigned zkfs_cover_fired(struct zkfs_cover *cover, enum zkfs_cover_half half,
 			  enum zkfs_zk_event event, enum zkfs_type type,
 			  const struct zkfs_stat *stat, int64_t now_ms)
 {
+	bool calm = is_calm(cover, half, now_ms);
 	unsigned what = ZKFS_COVER_ATTR;
 
 	cover->live[half] = false;
+	cover->fired_ms[half] = now_ms;
 	/* Kept without a watch: it may be found unchanged. */
 	if (half == ZKFS_COVER_DATA && event != ZKFS_ZK_UNWATCHED)
 		cover->data = zkfs_buf_unref(cover->data);
-	if (half == ZKFS_COVER_CHILD)
-		cover->child_fired_ms = now_ms;
 
 	switch (event) {
 	case ZKFS_ZK_CREATED:
 	case ZKFS_ZK_CHANGED:
 		/* An empty directory that is written becomes a file; a file
-		 * stays one. */
-		if (type == ZKFS_TYPE_DIR)
+		 * stays one, but nothing would tell of its end any more. */
+		if (type == ZKFS_TYPE_DIR || !calm)
 			what |= ZKFS_COVER_NAME;
+		else if (cover->promised & ZKFS_COVER_NAME)
+			return tell(cover, what) | ZKFS_COVER_REARM;
 		break;
 	case ZKFS_ZK_CHILD:
 		if (!keeps_type(type, stat))

@@ -35,10 +35,15 @@ enum zkfs_cover_half {
 #define ZKFS_COVER_ATTR 1u /* the attributes */
 #define ZKFS_COVER_NAME 2u /* that the name means this node */
 
+/* To be asked for with a watch at once, though nobody has asked: the kernel
+ * relies on the name, and no watch lies over it. */
+#define ZKFS_COVER_REARM 4u
+
 /* More than that are listed only for who asks for them. */
 #define ZKFS_COVER_CHILDREN_MAX 1000
-/* A child half that fired so lately is not armed again: somebody is filling or
- * emptying the directory, and each time would cost a list and an event. */
+/* A half that fired so lately is not armed again unasked, nor a child half when
+ * asked: somebody is busy there (fills or empties the directory), and each time
+ * would cost a request and an event. */
 #define ZKFS_COVER_CALM_MS 100
 
 struct zkfs_cover {
@@ -46,7 +51,7 @@ struct zkfs_cover {
 	bool asked[_ZKFS_COVER_HALF_N]; /* a request that arms it is under way
 					 */
 	unsigned promised;		/* ZKFS_COVER_* */
-	int64_t child_fired_ms;
+	int64_t fired_ms[_ZKFS_COVER_HALF_N];
 	struct zkfs_buf *data; /* of the version of `mzxid`; or NULL */
 	int64_t mzxid;
 };
@@ -89,7 +94,8 @@ void zkfs_cover_keep(struct zkfs_cover *cover, struct zkfs_buf *data,
 
 /* The kernel was given this to keep. */
 void zkfs_cover_promise(struct zkfs_cover *cover, unsigned what);
-/* A watch has fired. Returns what the kernel has to be told. */
+/* A watch has fired. Returns what the kernel has to be told, and perhaps
+ * ZKFS_COVER_REARM. */
 unsigned zkfs_cover_fired(struct zkfs_cover *cover, enum zkfs_cover_half half,
 			  enum zkfs_zk_event event, enum zkfs_type type,
 			  const struct zkfs_stat *stat, int64_t now_ms);

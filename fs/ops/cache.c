@@ -19,7 +19,19 @@ struct zkfs_cached {
 	struct zkfs_cover cover;
 	struct zkfs_zk_watch watches[_ZKFS_COVER_HALF_N];
 	struct zkfs_link used; /* fs->cache.cached, while there is a node */
+	struct rearm *rearm;   /* under way, or NULL */
 };
+
+/* A look that nobody has asked for. */
+struct rearm {
+	struct zkfs_cached *cached;
+	struct zkfs_cache_ask ask;
+	struct zkfs_zk_req req;
+	char *path;
+};
+
+static void rearm(struct zkfs_cached *cached);
+static void rearm_free(struct zkfs_cached *cached);
 
 /* Telling the kernel */
 
@@ -61,6 +73,8 @@ static void tell_event(struct zkfs_cached *cached, unsigned what,
 	    zkfs_cache_names_expired(cached->fs))
 		what &= ~ZKFS_COVER_NAME;
 	tell(cached->fs, cached->node, what);
+	if (what & ZKFS_COVER_REARM)
+		rearm(cached);
 }
 
 /* Making and letting go */
@@ -93,6 +107,7 @@ static unsigned let_go(struct zkfs_cached *cached)
 	zkfs_list_remove(&cached->used);
 	cached->node->cached = NULL;
 	cached->node = NULL;
+	rearm_free(cached);
 	for (int half = 0; half < _ZKFS_COVER_HALF_N; half++)
 		if (!cached->cover.asked[half])
 			zkfs_zk_unwatch(cached->fs->zk, &cached->watches[half]);
@@ -117,9 +132,9 @@ static void make_room(struct zkfs_fs *fs)
 		struct zkfs_cached *cached =
 			zkfs_list_entry(first, struct zkfs_cached, used);
 		const struct zkfs_node *node = cached->node;
-		unsigned what = let_go(cached);
 
-		tell(fs, node, what);
+		assert(node); /* what is in this list has one */
+		tell(fs, node, let_go(cached));
 	}
 }
 
@@ -227,6 +242,11 @@ void zkfs_cache_settled(struct zkfs_fs *fs, struct zkfs_node *node)
 		return;
 	cover->promised &= ~ZKFS_COVER_NAME;
 	tell(fs, node, ZKFS_COVER_NAME);
+}
+
+bool zkfs_cache_name_is_promised(const struct zkfs_node *node)
+{
+	return node->cached && (node->cached->cover.promised & ZKFS_COVER_NAME);
 }
 
 /* What is known */
@@ -425,4 +445,74 @@ void zkfs_cache_answered(struct zkfs_fs *fs, struct zkfs_cache_ask *ask,
 	fs->cache.n_bytes -= cached->cover.data ? 0 : was;
 	touch(cached);
 	make_room(fs);
+}
+
+/* Looking again, unasked */
+
+static void rearm_free(struct zkfs_cached *cached)
+{
+	struct rearm *again = zkfs_steal(&cached->rearm);
+	struct zkfs_cover_ask ask;
+
+	if (!again)
+		return;
+	ask = again->ask.ask;
+	zkfs_zk_cancel(cached->fs->zk, &again->req);
+	if (again->ask.cached) {
+		zkfs_zk_unwatch(cached->fs->zk, &cached->watches[ask.half]);
+		zkfs_cover_answered(&cached->cover, &ask, NULL, false);
+	}
+	free(again->path);
+	free(again);
+}
+
+static void revoke(struct zkfs_cached *cached, const struct zkfs_node *node)
+{
+	unsigned what = cached->cover.promised;
+
+	cached->cover.promised = 0;
+	tell(cached->fs, node, what);
+}
+
+static void on_rearmed(struct zkfs_zk_req *req,
+		       const struct zkfs_zk_reply *reply)
+{
+	struct rearm *again = zkfs_container_of(req, struct rearm, req);
+	struct zkfs_cached *cached = again->cached;
+	struct zkfs_node *node = cached->node;
+
+	if (!reply->error && node->czxid == reply->stat->czxid) {
+		zkfs_tree_saw(node, reply->stat, zkfs_clock_ms());
+		zkfs_cache_answered(cached->fs, &again->ask, req, reply, node);
+		if (node->cached != cached)
+			return; /* there was no room for it */
+	}
+	rearm_free(cached);
+	if (!zkfs_cover_has_name(&cached->cover, node->type, &node->stat))
+		revoke(cached, node);
+}
+
+static void rearm(struct zkfs_cached *cached)
+{
+	struct rearm *again = NULL;
+
+	if (!cached->rearm && !cached->cover.asked[ZKFS_COVER_DATA])
+		again = calloc(1, sizeof(*again));
+	if (again)
+		again->path = zkfs_tree_path(cached->node);
+	if (!again || !again->path) {
+		free(again);
+		revoke(cached, cached->node);
+		return;
+	}
+	cached->rearm = again;
+	again->cached = cached;
+	again->ask.ask = (struct zkfs_cover_ask){
+		.kind = ZKFS_ZK_EXISTS, .half = ZKFS_COVER_DATA, .arms = true};
+	use(&again->ask, &again->req, cached);
+	again->req.kind = ZKFS_ZK_EXISTS;
+	again->req.path = again->path;
+	again->req.deadline_ms = zkfs_fs_patience(cached->fs);
+	again->req.done = on_rearmed;
+	zkfs_zk_submit(cached->fs->zk, &again->req);
 }

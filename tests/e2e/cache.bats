@@ -238,6 +238,45 @@ see_all() {
 	is "$(ls -A --ignore=zookeeper "$A")" ""
 }
 
+# By the name alone: access(2) asks for no attributes.
+has_no_name() {
+	py 'sys.exit(os.access(A[0], os.F_OK))' "$1"
+}
+
+@test "cache: a name is let go when nothing watches it any more" {
+	local i
+	zk_mount A
+	for i in 1 2 3; do
+		echo one >"$A/f"
+		warm "$A/f"
+		# This uses up the watch: once, and again and again.
+		echo two >"$A/f"
+		[ "$i" = 1 ] || echo three >"$A/f"
+		zk delete /f
+		seen has_no_name "$A/f"
+	done
+}
+
+# On both mounts at once: what is written under a lock rests on what the one
+# before has written.
+@test "cache: a counter under a lock" {
+	local mount pids=()
+	zk create /locks/x
+	zk create /n 0
+	zk_mount A
+	zk_mount B
+	# shellcheck disable=SC2016 # for the inner shells
+	for mount in "$A" "$B" "$A" "$B"; do
+		for _ in {1..25}; do
+			flock "$mount/locks/x/.lock" bash -ec \
+				'echo $(($(<"$0/n") + 1)) >"$0/n"' "$mount"
+		done &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	is "$(zk get /n)" 100
+}
+
 @test "cache: an absent name under a renamed directory" {
 	zk_mount A
 	mkdir "$A/d"

@@ -162,7 +162,8 @@ static const struct {
 	const struct zkfs_stat *stat;
 	unsigned told;
 } events[] = {
-	{ZKFS_COVER_DATA, ZKFS_ZK_CHANGED, ZKFS_TYPE_FILE, &a_file, ATTR},
+	{ZKFS_COVER_DATA, ZKFS_ZK_CHANGED, ZKFS_TYPE_FILE, &a_file,
+	 ATTR | ZKFS_COVER_REARM},
 	{ZKFS_COVER_DATA, ZKFS_ZK_DELETED, ZKFS_TYPE_FILE, &a_file, ATTR_NAME},
 	{ZKFS_COVER_DATA, ZKFS_ZK_UNWATCHED, ZKFS_TYPE_FILE, &a_file,
 	 ATTR_NAME},
@@ -200,6 +201,25 @@ static void test_what_the_kernel_is_told(void **state)
 				 0);
 		zkfs_cover_fini(&cover);
 	}
+}
+
+/* Who is changed all the time costs no look each time. */
+static void test_only_the_calm_are_armed_again_unasked(void **state)
+{
+	struct zkfs_cover cover;
+
+	make_whole(&cover, ZKFS_TYPE_FILE, &a_file);
+	assert_int_equal(zkfs_cover_fired(&cover, ZKFS_COVER_DATA,
+					  ZKFS_ZK_CHANGED, ZKFS_TYPE_FILE,
+					  &a_file, 1000),
+			 ATTR | ZKFS_COVER_REARM);
+	zkfs_cover_promise(&cover, ATTR_NAME);
+	assert_int_equal(zkfs_cover_fired(&cover, ZKFS_COVER_DATA,
+					  ZKFS_ZK_CHANGED, ZKFS_TYPE_FILE,
+					  &a_file,
+					  1000 + ZKFS_COVER_CALM_MS - 1),
+			 ATTR_NAME);
+	zkfs_cover_fini(&cover);
 }
 
 static void test_what_was_not_promised_is_not_told(void **state)
@@ -275,6 +295,7 @@ int main(void)
 		cmocka_unit_test(
 			test_busy_directories_are_not_watched_again_at_once),
 		cmocka_unit_test(test_what_the_kernel_is_told),
+		cmocka_unit_test(test_only_the_calm_are_armed_again_unasked),
 		cmocka_unit_test(test_what_was_not_promised_is_not_told),
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_revoke),
