@@ -57,14 +57,15 @@ static bool is_mate(const struct zkfs_contender *contender,
 	       strcmp(other->lock, contender->lock) == 0;
 }
 
-/* One that leaves is no company: the lock is probably free. */
+/* One that leaves, or has left a handle behind that is still open, is no
+ * company: the lock is probably free. */
 static bool has_mates(const struct zkfs_contender *contender)
 {
 	zkfs_list_for_each(it, &contender->fs->contenders) {
 		const struct zkfs_contender *other =
 			zkfs_list_entry(it, struct zkfs_contender, link);
 
-		if (is_mate(contender, other) &&
+		if (is_mate(contender, other) && zkfs_contender_joined(other) &&
 		    zkfs_lockq_state(other->lockq) != ZKFS_LOCKQ_LEAVING)
 			return true;
 	}
