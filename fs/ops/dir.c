@@ -678,8 +678,10 @@ void zkfs_dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	zkfs_list_init(&dir->waiters);
 	fi->fh = dir->handle.fh;
 	/* The kernel's copy of the listing is good while the children's watch
-	 * is live; it compares the directory's mtime besides. */
-	fi->cache_readdir = zkfs_cache_has_children(op->node);
+	 * is live; it compares the directory's mtime besides. Who is in a lock
+	 * is asked each time. */
+	fi->cache_readdir = zkfs_cache_has_children(op->node) &&
+			    !zkfs_lock_is_lock_node(fs, op->node);
 	fi->keep_cache = fi->cache_readdir;
 	if (!zkfs_reply_open(op, fi))
 		zkfs_dir_drop(fs, &dir->handle);
