@@ -441,6 +441,11 @@ const char *zkfs_lockq_prefix(const struct zkfs_lockq *lockq)
 	return lockq->own.prefix;
 }
 
+int zkfs_lockq_put_off(const struct zkfs_lockq *lockq)
+{
+	return lockq->put_off;
+}
+
 int zkfs_lockq_renewed(const struct zkfs_lockq *lockq)
 {
 	return lockq->renew.result;

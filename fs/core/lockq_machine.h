@@ -60,6 +60,7 @@ struct zkfs_lockq {
 	int join_error;	  /* UNKNOWN: what to fail with if nothing is found */
 	bool own_watched; /* ASK_OWN was sent and its watch not lost since */
 	bool has_held;
+	int put_off; /* zkfs_lockq_put_off() */
 	int64_t token;
 
 	struct zkfs_queue queue; /* the nearest of those before us */

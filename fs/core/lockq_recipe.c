@@ -322,6 +322,7 @@ static void list_refused(struct zkfs_lockq *lockq, int error)
 		zkfs_lockq_search(lockq);
 	else
 		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
+	lockq->put_off = error;
 	lockq->held_back[ZKFS_LOCKQ_ASK_LIST] = true;
 }
 
@@ -400,6 +401,7 @@ static void reply_leave(struct zkfs_lockq *lockq,
 		break;
 	default:
 		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LEAVE);
+		lockq->put_off = zkfs_error_to_errno(reply->error);
 		lockq->held_back[ZKFS_LOCKQ_ASK_LEAVE] = true;
 		break;
 	}

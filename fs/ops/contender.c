@@ -390,6 +390,19 @@ static void report_renewal(const struct zkfs_contender *contender)
 		     contender->lock, strerror(-renewed));
 }
 
+/* It keeps all others waiting, who cannot know why. */
+static void report_refusal(struct zkfs_contender *contender)
+{
+	int error = zkfs_lockq_put_off(contender->lockq);
+
+	if (!error || contender->told_of_refusal)
+		return;
+	contender->told_of_refusal = true;
+	zkfs_warning("\"%s\": cannot take \"%s\" out of the queue: %s; trying "
+		     "again until it is done",
+		     contender->lock, contender->label, strerror(-error));
+}
+
 void zkfs_contender_settle(struct zkfs_contender *contender)
 {
 	struct zkfs_fs *fs = contender->fs;
@@ -398,6 +411,7 @@ void zkfs_contender_settle(struct zkfs_contender *contender)
 		return;
 	pump(contender);
 	follow_state(contender);
+	report_refusal(contender);
 	pump(contender); /* the answer may have made it leave */
 	if (contender->owner && (contender->broken || contender->granted))
 		contender->owner->changed(contender->owner);

@@ -76,6 +76,7 @@ struct zkfs_contender {
 	int64_t asked_us; /* when it was made; zkfs_clock_us() */
 	int64_t granted_us;
 	bool granted;		/* to the claim, or to the owner */
+	bool told_of_refusal;	/* to leave */
 	bool broken;		/* lost, or released by name: I/O answers EIO */
 	pid_t tid;		/* of the claim */
 	pid_t pid;		/* its process */

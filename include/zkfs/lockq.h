@@ -156,6 +156,9 @@ int64_t zkfs_lockq_token(const struct zkfs_lockq *lockq);
 const char *zkfs_lockq_primary(const struct zkfs_lockq *lockq);
 /* "_c_<uuid>-": what all names of this contender begin with. */
 const char *zkfs_lockq_prefix(const struct zkfs_lockq *lockq);
+/* The negative errno for which the server has last refused to let this
+ * contender leave; 0 if it never has. */
+int zkfs_lockq_put_off(const struct zkfs_lockq *lockq);
 /* Whether the sequence numbers began anew when this contender left: 0, 1, or
  * the negative errno for which they could not though it was alone. */
 int zkfs_lockq_renewed(const struct zkfs_lockq *lockq);

@@ -1082,9 +1082,11 @@ static void test_leave_refused(void **state)
 
 	zkfs_lockq_leave(lockq);
 	(void)next(lockq, LEAVE, NULL);
+	assert_int_equal(zkfs_lockq_put_off(lockq), 0);
 	answer(lockq, LEAVE, ZKFS_E_NOAUTH);
 	silent(lockq);
 	is(lockq, ZKFS_LOCKQ_LEAVING);
+	assert_int_equal(zkfs_lockq_put_off(lockq), -EACCES);
 	zkfs_lockq_session(lockq, true, GENERATION);
 	delete_all(lockq, ZKFS_LOCKQ_GONE, 0);
 }
