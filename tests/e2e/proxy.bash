@@ -30,8 +30,12 @@ request_lost() {
 
 # hold_back: the next change and all behind it, until kill -CONT "$PROXY".
 hold_back() {
-	rm -f "$BATS_TEST_TMPDIR/proxy.lost"
-	kill -HUP "$PROXY"
+	arm HUP
+}
+
+# hold_reply_back: the server's answer to the next change and all behind it.
+hold_reply_back() {
+	arm WINCH
 }
 
 # It is there.
@@ -39,13 +43,19 @@ holds_back() {
 	[ -s "$BATS_TEST_TMPDIR/proxy.lost" ]
 }
 
-lose() {
-	local signal=$1 status=0 file=$BATS_TEST_TMPDIR/proxy.lost
+# arm SIGNAL: returns when the proxy has heard of it.
+arm() {
+	rm -f "$BATS_TEST_TMPDIR"/proxy.{armed,lost}
+	kill "-$1" "$PROXY"
+	within 10 test -e "$BATS_TEST_TMPDIR/proxy.armed"
+}
 
+lose() {
+	local status=0
+
+	arm "$1"
 	shift
-	rm -f "$file"
-	kill "-$signal" "$PROXY"
 	"$@" || status=$?
-	[ -s "$file" ] || fail "nothing was lost: $*"
+	[ -s "$BATS_TEST_TMPDIR/proxy.lost" ] || fail "nothing was lost: $*"
 	return "$status"
 }

@@ -7,8 +7,10 @@ next request that changes something:
   SIGUSR1  when the server has answered it: done, and the reply is lost
   SIGUSR2  before the server has seen it: not done
   SIGHUP   not at all: it is passed on when SIGCONT comes
+  SIGWINCH not at all: its reply is passed on when SIGCONT comes
 
-It then writes a line to PORTFILE.lost and is harmless again. A request is the
+It makes the file PORTFILE.armed when it has heard of that, writes a line to
+PORTFILE.lost when it has done it, and is harmless again. A request is the
 length of the rest, xid, type (zookeeper.jute, RequestHeader); a reply begins
 with its length and xid.
 """
@@ -31,6 +33,7 @@ class Link:
         self.client = client
         self.server = socket.create_connection(("127.0.0.1", proxy.target))
         self.lost = None  # xid of the request whose reply is to be lost
+        self.held = None  # of the one whose reply is to be held back
         for pump in (self.pump_requests, self.pump_replies):
             threading.Thread(target=pump, daemon=True).start()
 
@@ -69,6 +72,8 @@ class Link:
                     self.proxy.hold()
                 if mode == signal.SIGUSR1:
                     self.lost = xid
+                if mode == signal.SIGWINCH:
+                    self.held = xid
                 self.server.sendall(data)
         except OSError:
             pass
@@ -81,10 +86,13 @@ class Link:
                 data = self.packet(self.server)
                 if not data:
                     break
-                if self.lost is not None and len(data) >= 8 and \
-                        struct.unpack(">i", data[4:8])[0] == self.lost:
+                xid = struct.unpack(">i", data[4:8])[0] \
+                    if len(data) >= 8 else None
+                if xid is not None and xid == self.lost:
                     self.proxy.note()
                     break
+                if xid is not None and xid == self.held:
+                    self.proxy.hold()
                 self.client.sendall(data)
         except OSError:
             pass
@@ -104,6 +112,8 @@ class Proxy:
 
     def on_signal(self, number, frame):
         self.mode = number
+        with open(self.portfile + ".armed", "w", encoding="ascii"):
+            pass
 
     def take(self):
         with self.lock:
@@ -120,7 +130,8 @@ class Proxy:
         self.go_on.wait()
 
     def run(self):
-        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP,
+                       signal.SIGWINCH):
             signal.signal(number, self.on_signal)
         signal.signal(signal.SIGCONT, self.on_continue)
         listener = socket.create_server(("127.0.0.1", 0))
