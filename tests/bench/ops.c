@@ -1,16 +1,25 @@
 /*
  * ops: what a program does on the mount, measured from its side. Each
  * operation takes a name that it has not touched before (PREFIX and six
- * digits; FROM is the first, counted from 1), so that nothing is in any cache.
+ * digits; FROM is the first, counted from 1), so that nothing is in any cache;
+ * or, with "again", the same name N times.
  *
- *   ops ask PATH N                one FUSE request that asks no server: the
+ *   ops again ask PATH N          one FUSE request that asks no server: the
  *                                 price of the way into the daemon and back
  *   ops read PREFIX FROM N        open, read to the end, close
  *   ops overwrite PREFIX FROM N   open with O_TRUNC, write 64 bytes, close
  *   ops append PREFIX FROM N      open with O_APPEND, write 64 bytes, close
  *   ops lock PREFIX FROM N        open for writing (the lock is free), close
+ *   ops stat PREFIX FROM N        stat
  *   ops cat PREFIX FROM N         the whole of a `cat NAME`
  *   ops ls DIR                    the whole of an `ls -l DIR`
+ *   ops find DIR                  the whole of a `find DIR -size 0`, which
+ *                                 looks at each file
+ *   ops again stat PATH N         stat of a file that is there
+ *   ops again absent PATH N       stat of a file that is not there
+ *   ops again read PATH N         open, read to the end, close
+ *   ops again try PATH N          open with O_NONBLOCK of a lock that another
+ *                                 has
  *
  * Each prints the median in microseconds.
  */
@@ -21,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -87,6 +97,30 @@ static void take_lock(const char *path)
 	close_or_die(path, open_or_die(path, O_WRONLY | O_CREAT));
 }
 
+static void stat_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		err(1, "stat %s", path);
+}
+
+static void stat_absent(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 || errno != ENOENT)
+		err(1, "stat %s", path);
+}
+
+static void try_lock(const char *path)
+{
+	if (open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666) >=
+		    0 ||
+	    errno != EAGAIN)
+		err(1, "open %s", path);
+}
+
 /* Runs a command, its output thrown away. */
 static void run(char *const *argv)
 {
@@ -122,6 +156,15 @@ static void list_dir(const char *path)
 {
 	char ls[] = "ls", flag[] = "-l", name[PATH_BYTES];
 	char *argv[] = {ls, flag, name, NULL};
+
+	(void)snprintf(name, sizeof(name), "%s", path);
+	run(argv);
+}
+
+static void find_files(const char *path)
+{
+	char find[] = "find", test[] = "-size", size[] = "0", name[PATH_BYTES];
+	char *argv[] = {find, name, test, size, NULL};
 
 	(void)snprintf(name, sizeof(name), "%s", path);
 	run(argv);
@@ -171,32 +214,51 @@ static void measure(void (*op)(const char *path), const char *prefix,
 	sample_fini(&sample);
 }
 
-static const struct {
+struct op {
 	const char *name;
 	void (*op)(const char *path);
-} series[] = {
+};
+
+static const struct op series[] = {
 	{"read", read_file},	    {"overwrite", overwrite_file},
 	{"append", append_to_file}, {"lock", take_lock},
-	{"cat", cat_file},
+	{"stat", stat_file},	    {"cat", cat_file},
 };
+
+static const struct op repeated[] = {
+	{"ask", ask_daemon}, {"stat", stat_file}, {"absent", stat_absent},
+	{"read", read_file}, {"try", try_lock},
+};
+
+static const struct op single[] = {
+	{"ls", list_dir},
+	{"find", find_files},
+};
+
+static void (*find_op(const struct op *ops, size_t n,
+		      const char *name))(const char *path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(ops[i].name, name) == 0)
+			return ops[i].op;
+	errx(2, "unknown operation '%s'", name);
+}
+
+#define FIND_OP(ops, name) find_op(ops, sizeof(ops) / sizeof((ops)[0]), name)
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && strcmp(argv[1], "ask") == 0) {
-		measure_one(ask_daemon, argv[2], sample_count(argv[3]));
-		return 0;
-	}
-	if (argc == 3 && strcmp(argv[1], "ls") == 0) {
-		measure_one(list_dir, argv[2], 1);
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof(series) / sizeof(series[0]); i++) {
-		if (argc != 5 || strcmp(argv[1], series[i].name) != 0)
-			continue;
-		/* Counted from 1 on the command line: 0 is no count. */
-		measure(series[i].op, argv[2], sample_count(argv[3]) - 1,
-			sample_count(argv[4]));
-		return 0;
-	}
-	errx(2, "usage: ops ask|read|overwrite|append|lock|cat|ls PATH ...");
+	/* Counted from 1 on the command line: 0 is no count. */
+	if (argc == 5 && strcmp(argv[1], "again") == 0)
+		measure_one(FIND_OP(repeated, argv[2]), argv[3],
+			    sample_count(argv[4]));
+	else if (argc == 5)
+		measure(FIND_OP(series, argv[1]), argv[2],
+			sample_count(argv[3]) - 1, sample_count(argv[4]));
+	else if (argc == 3)
+		measure_one(FIND_OP(single, argv[1]), argv[2], 1);
+	else
+		errx(2, "usage: ops OPERATION PREFIX FROM N | "
+			"ops again OPERATION PATH N | ops ls|find DIR");
+	return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 int64_t sample_now(void)
@@ -13,6 +14,17 @@ int64_t sample_now(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void *sample_share(size_t len)
+{
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			/* cppcheck-suppress invalidFunctionArg */
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		err(1, "mmap");
+	return at;
 }
 
 void sample_init(struct sample *sample, size_t room)
@@ -29,11 +41,16 @@ void sample_fini(struct sample *sample)
 	*sample = (struct sample){0};
 }
 
-void sample_add(struct sample *sample, int64_t since)
+void sample_add_ns(struct sample *sample, int64_t ns)
 {
 	if (sample->n == sample->room)
 		errx(1, "more than %zu samples", sample->room);
-	sample->ns[sample->n++] = sample_now() - since;
+	sample->ns[sample->n++] = ns;
+}
+
+void sample_add(struct sample *sample, int64_t since)
+{
+	sample_add_ns(sample, sample_now() - since);
 }
 
 static int compare(const void *a, const void *b)
@@ -52,7 +69,7 @@ void sample_print(struct sample *sample)
 	qsort(sample->ns, sample->n, sizeof(*sample->ns), compare);
 	low = sample->ns[(sample->n - 1) / 2];
 	high = sample->ns[sample->n / 2];
-	(void)printf("%.1f\n", (double)(low + high) / 2000);
+	(void)printf("%.2f\n", (double)(low + high) / 2000);
 }
 
 size_t sample_count(const char *text)
