@@ -39,6 +39,10 @@ void zkfs_textfile_open(struct zkfs_op *op, struct fuse_file_info *fi,
 	}
 	fi->fh = text->handle.fh;
 	fi->direct_io = 1;
+	/* As of other files: the end of a process that only reads, or that
+	 * holds a lock by flock(2), does not wait for us. */
+	fi->noflush =
+		(fi->flags & O_ACCMODE) == O_RDONLY && !op->node->tell_closes;
 	if (!zkfs_reply_open(op, fi))
 		zkfs_textfile_drop(fs, &text->handle);
 }

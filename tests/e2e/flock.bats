@@ -890,3 +890,23 @@ line_count_is() {
 	release two
 	joined 0
 }
+
+@test "flock: the end of a process does not wait for a daemon that hangs" {
+	local status=0
+	zk create /f data
+	zk_mount A
+	py '
+fds = [os.open(path, O_RDONLY) for path in A]
+for fd in fds:
+    fcntl.flock(fd, fcntl.LOCK_EX)
+print(os.getpid(), flush=True)
+signal.pause()' "$A/locks/x/.lock" "$A/f" >told.out &
+	within 10 test -s told.out
+	kill -STOP "${MOUNT_PID[A]}"
+	kill -TERM "$(<told.out)"
+	wait $! || status=$?
+	kill -CONT "${MOUNT_PID[A]}"
+	is "$status" 143
+	joined 0
+	zk await_children /locks/%2Ff 0 10
+}
