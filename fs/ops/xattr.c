@@ -9,6 +9,7 @@
 #include "fs/ops/xattr.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,10 @@
 
 /* Name spaces of which there is nothing on any znode. */
 static const char *const foreign[] = {"security.", "system."};
+
+/* Of the mount, and the same on each file: the session's timeout in ms. As it
+ * tells nothing of the file it is in no list. */
+#define TIMEOUT "user.zk.timeout"
 
 /* Longest value: a path, which fits a request. */
 #define VALUE_MAX (64 * 1024)
@@ -35,6 +40,12 @@ static bool is_foreign(const char *name)
 		if (strncmp(name, foreign[i], strlen(foreign[i])) == 0)
 			return true;
 	return false;
+}
+
+static bool is_ours(const char *name)
+{
+	return strcmp(name, TIMEOUT) == 0 || zkfs_xattrs_known(name) ||
+	       zkfs_lockattr_known(name);
 }
 
 static void xattr_fini(struct zkfs_op *op)
@@ -70,11 +81,29 @@ static void on_stat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 		zkfs_reply_xattr(xattr, value, (size_t)len, xattr->size);
 }
 
+static void get_timeout(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct zkfs_op *op =
+		zkfs_op_new(req, ZKFS_OP_GETXATTR, ino, sizeof(*op));
+	char value[24];
+	int len;
+
+	if (!op)
+		return;
+	len = snprintf(value, sizeof(value), "%lld",
+		       (long long)zkfs_zk_timeout_ms(op->fs->zk));
+	zkfs_reply_xattr(op, value, (size_t)len, size);
+}
+
 void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		    size_t size)
 {
 	struct xattr_op *xattr;
 
+	if (strcmp(name, TIMEOUT) == 0) {
+		get_timeout(req, ino, size);
+		return;
+	}
 	if (zkfs_lockattr_known(name)) {
 		zkfs_lockattr_get(req, ino, name, size);
 		return;
@@ -129,7 +158,5 @@ void zkfs_xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
 void zkfs_xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	zkfs_reply_now(req, ZKFS_OP_REMOVEXATTR,
-		       zkfs_xattrs_known(name) || zkfs_lockattr_known(name)
-			       ? -EOPNOTSUPP
-			       : -ENODATA);
+		       is_ours(name) ? -EOPNOTSUPP : -ENODATA);
 }

@@ -495,3 +495,15 @@ expect("ESTALE", os.write, fd, b"x")
 	zk set /f two
 	wait $!
 }
+
+@test "lock attributes: the timeout of the session, on any file" {
+	zk create /f data
+	zk_mount A session_timeout=3
+	mkdir "$A/locks/x/held"
+	py '
+for path in "/", "/f", "/locks", "/locks/x", "/locks/x/.lock", "/locks/x/held":
+    same(os.getxattr(A[0] + path, "user.zk.timeout"), b"3000")
+expect("ENOTSUP", os.setxattr, A[0] + "/f", "user.zk.timeout", b"1")
+expect("ENOTSUP", os.removexattr, A[0] + "/f", "user.zk.timeout")' "$A"
+	rmdir "$A/locks/x/held"
+}
