@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include "fs/base/util.h"
+#include "fs/tools/tool.h"
 
 /* What attempt() and its steps return beside an exit status. */
 #define CONFLICT (-1)
@@ -236,7 +237,7 @@ static int spawn(const struct update *update, int in, int out, pid_t *ret_pid)
 	return error;
 }
 
-/* What a shell shows of a command: its status, or 128 and the signal. */
+/* Returns its exit status, as a shell shows it. */
 static int wait_for(pid_t pid)
 {
 	int status;
@@ -247,9 +248,7 @@ static int wait_for(pid_t pid)
 			return EXIT_FAILURE;
 		}
 	}
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	return 128 + WTERMSIG(status);
+	return zkfs_tool_wait_status(status);
 }
 
 /* Talks to the running COMMAND and returns its exit status. */
@@ -276,8 +275,8 @@ static int run(const struct update *update, const struct bytes *input,
 {
 	int in[2] = {-1, -1}, out[2] = {-1, -1};
 	struct filter filter = {.input = input, .output = output};
-	int error, status = EXIT_FAILURE;
 	pid_t pid = -1;
+	int error;
 
 	error = -make_pipe(in, 1);
 	if (!error)
@@ -293,11 +292,7 @@ static int run(const struct update *update, const struct bytes *input,
 	close_end(&filter.in);
 	close_end(&filter.out);
 	warnx("%s: %s", update->command[0], strerror(error));
-	if (error == ENOENT)
-		status = 127;
-	else if (error == EACCES || error == ENOEXEC)
-		status = 126;
-	return status;
+	return zkfs_tool_exec_status(error);
 }
 
 /*
@@ -473,25 +468,6 @@ static void ignore_sigpipe(struct update *update)
 	(void)signal(SIGCHLD, SIG_DFL);
 }
 
-/* Started with 0, 1 or 2 closed, a pipe or FILE itself would get that number.
- */
-static int fill_std_fds(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-		if (fd < 0) {
-			warn("/dev/null");
-			return EXIT_FAILURE;
-		}
-		if (fd <= STDERR_FILENO && fcntl(fd, F_SETFD, 0) < 0)
-			return EXIT_FAILURE;
-	} while (fd <= STDERR_FILENO);
-	(void)close(fd);
-	return 0;
-}
-
 /*
  * The command line
  */
@@ -572,7 +548,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (fill_std_fds())
+	if (zkfs_tool_fill_std_fds() < 0)
 		return EXIT_FAILURE;
 	ignore_sigpipe(&update);
 	return keep_trying(&update);
