@@ -43,8 +43,8 @@ LIBRARIES = [
 LIBC = set('''
     assert.h complex.h ctype.h dirent.h dlfcn.h endian.h err.h errno.h
     execinfo.h fcntl.h fenv.h float.h getopt.h glob.h grp.h inttypes.h
-    langinfo.h libgen.h limits.h locale.h math.h mntent.h netdb.h poll.h
-    pthread.h pwd.h sched.h search.h semaphore.h setjmp.h signal.h spawn.h
+    langinfo.h libgen.h limits.h locale.h math.h mntent.h netdb.h paths.h
+    poll.h pthread.h pwd.h sched.h search.h semaphore.h setjmp.h signal.h spawn.h
     stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
     stdio_ext.h stdlib.h stdnoreturn.h string.h strings.h sysexits.h syslog.h
     threads.h time.h uchar.h unistd.h utime.h wchar.h wctype.h
