@@ -307,12 +307,31 @@ double zkfs_cache_timeout(const struct zkfs_fs *fs)
 	return (double)zkfs_zk_timeout_ms(fs->zk) / 1000;
 }
 
+static double uncovered(struct zkfs_fs *fs, double timeout_s)
+{
+	int64_t until = zkfs_clock_ms() + (int64_t)(timeout_s * 1000) + 1;
+
+	if (timeout_s > 0 && until > fs->cache.uncovered_until_ms)
+		fs->cache.uncovered_until_ms = until;
+	return timeout_s;
+}
+
+/* No watch tells of the end of what is kept for a moment: all names are asked
+ * for again, and their attributes with them. The root and the directory that
+ * was synced (`sync .`) are reached without a name. */
+void zkfs_cache_barrier(struct zkfs_fs *fs, struct zkfs_node *dir)
+{
+	zkfs_notify_settle(fs, zkfs_clock_ms() < fs->cache.uncovered_until_ms);
+	zkfs_notify_attr(fs, fs->tree.root);
+	zkfs_notify_attr(fs, dir);
+}
+
 double zkfs_cache_attr_timeout(struct zkfs_fs *fs, struct zkfs_node *node,
 			       double otherwise)
 {
 	if (!is_steady(node) ||
 	    !zkfs_cover_has_attr(&node->cached->cover, node->type, &node->stat))
-		return otherwise;
+		return uncovered(fs, otherwise);
 	zkfs_cover_promise(&node->cached->cover, ZKFS_COVER_ATTR);
 	return zkfs_cache_timeout(fs);
 }
@@ -322,7 +341,7 @@ double zkfs_cache_name_timeout(struct zkfs_fs *fs, struct zkfs_node *node,
 {
 	if (!is_steady(node) ||
 	    !zkfs_cover_has_name(&node->cached->cover, node->type, &node->stat))
-		return otherwise;
+		return uncovered(fs, otherwise);
 	zkfs_cover_promise(&node->cached->cover, ZKFS_COVER_NAME);
 	return zkfs_cache_timeout(fs);
 }

@@ -43,6 +43,9 @@ struct zkfs_cache {
 	size_t n_nodes;
 	size_t n_bytes;
 	enum zkfs_cache_expiry expiry; /* since the connection was lost */
+	int64_t uncovered_until_ms; /* the kernel keeps what no watch covers */
+	uint64_t hits;
+	uint64_t misses;
 };
 
 /* A request that arms a watch; embedded by who sends it. */
@@ -95,6 +98,9 @@ void zkfs_cache_session(struct zkfs_fs *fs);
 /* The connection is gone, and all names are stale: whether the kernel could be
  * told so in one go (else name by name). */
 bool zkfs_cache_names_expired(struct zkfs_fs *fs);
+
+/* A barrier: what the kernel was given before, it asks for again. */
+void zkfs_cache_barrier(struct zkfs_fs *fs, struct zkfs_node *dir);
 
 /* How long the kernel may keep what a watch covers, in seconds: it is told when
  * that ends. As long as the session would live without us: a daemon that is

@@ -713,9 +713,9 @@ static void on_synced(struct zkfs_zk_req *req,
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 
-	/* All events of before have come; the notifier may still be at it. */
+	/* All events of before have come; the kernel may still not know. */
 	if (!reply->error)
-		zkfs_notify_settle(op->fs);
+		zkfs_cache_barrier(op->fs, op->node);
 	zkfs_reply_zk_error(op, reply->error);
 }
 

@@ -34,12 +34,12 @@ bool zkfs_notify_all(struct zkfs_fs *fs)
 	return !fs->notifier || zkfs_notifier_expire_all(fs->notifier) == 0;
 }
 
-void zkfs_notify_settle(struct zkfs_fs *fs)
+void zkfs_notify_settle(struct zkfs_fs *fs, bool all)
 {
 	struct zkfs_notifier_counts counts = {0};
 
 	if (fs->notifier)
 		zkfs_notifier_count(fs->notifier, &counts);
-	if (counts.queued > 0)
+	if (all || counts.queued > 0)
 		(void)zkfs_notify_all(fs);
 }

@@ -28,7 +28,7 @@ void zkfs_notify_entry(struct zkfs_fs *fs, uint64_t parent_id,
  * them one by one. */
 bool zkfs_notify_all(struct zkfs_fs *fs);
 /* A barrier: names whose end is still to be told are asked for again from this
- * call on, with all others. */
-void zkfs_notify_settle(struct zkfs_fs *fs);
+ * call on, with all others. `all`: in any case. */
+void zkfs_notify_settle(struct zkfs_fs *fs, bool all);
 
 #endif

@@ -389,3 +389,40 @@ expect("ESTALE", os.close, fd)
 		is "$(stat -c %s "$A/f")" "${#i}"
 	done
 }
+
+@test "cache: sync DIR ends what the kernel keeps for a moment without a watch" {
+	local i options
+	for options in cache_nodes=0 cache_nodes=1 ''; do
+		zk create /d
+		zk create /f one
+		zk create /x/y/z 1
+		zk_mount A "$options"
+		for i in 1 2 3; do
+			# As it is kept by a look-up, and by a listing.
+			[ -d "$A/d" ]
+			ls -l "$A" "$A/x" >/dev/null
+			stat "$A/x/y/z" >/dev/null
+			zk set /d now
+			zk set /f seven77
+			zk rmr /x
+			sync "$A"
+			is "$(stat -c '%F %s' "$A/d" "$A/f")" \
+				$'regular file 3\nregular file 7'
+			gone "$A/x/y/z"
+			gone "$A/x/y"
+			is "$(ls "$A")" $'d\nf'
+			zk rmr /d
+			zk create /d
+			zk set /f one
+			zk create /x/y/z 1
+			sync "$A"
+			is "$(stat -c '%F %s' "$A/d" "$A/f")" \
+				$'directory 0\nregular file 3'
+			is "$(cat "$A/x/y/z")" 1
+		done
+		zk_umount A
+		zk rmr /d
+		zk rmr /f
+		zk rmr /x
+	done
+}
