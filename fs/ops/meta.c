@@ -301,18 +301,24 @@ static void answer_attr(struct zkfs_op *op, const struct zkfs_stat *stat)
 	zkfs_reply_attr(op, &st, timeout);
 }
 
-/* The name is gone or means something else; who has it open still has it. */
+/* The name is gone or means something else; who has it open still has it. (The
+ * kernel does not say whether it asks for a descriptor, or for a name that it
+ * keeps a moment too long: nobody is shown less than was shown before.) */
 static void answer_gone(struct zkfs_op *op)
 {
 	struct zkfs_file *file = zkfs_file_any(op->node);
+	const struct zkfs_stat *newest = &op->node->stat;
 	struct stat st;
 
 	if (!file) {
 		zkfs_reply_error(op, -ESTALE);
 		return;
 	}
-	zkfs_node_stat(op->fs, op->node, op->path, &file->stat, &st);
-	st.st_size = (off_t)zkfs_commit_size(&file->commit);
+	if (op->node->unlinked || newest->mzxid <= file->stat.mzxid)
+		newest = &file->stat;
+	zkfs_node_stat(op->fs, op->node, op->path, newest, &st);
+	if (newest == &file->stat)
+		st.st_size = (off_t)zkfs_commit_size(&file->commit);
 	st.st_nlink = 0;
 	zkfs_reply_attr(op, &st, 0);
 }

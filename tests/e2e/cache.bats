@@ -390,6 +390,23 @@ expect("ESTALE", os.close, fd)
 	done
 }
 
+@test "cache: a name that is kept too long shows no older version" {
+	local i
+	zk create /d/f first
+	zk_mount A cache_nodes=0
+	for i in 1 2 3 4 5; do
+		zk set /d/f first
+		sync "$A"
+		exec 7<"$A/d/f"
+		ls -l "$A/d" >/dev/null
+		printf one >"$A/d/f"
+		zk delete /d/f
+		zk create /d/f seventh
+		[ "$(stat -c %s "$A/d/f")" != 5 ] || fail "the first is back"
+		exec 7<&-
+	done
+}
+
 @test "cache: sync DIR ends what the kernel keeps for a moment without a watch" {
 	local i options
 	for options in cache_nodes=0 cache_nodes=1 ''; do
