@@ -129,8 +129,10 @@ void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
 			 const struct zkfs_file *by)
 {
 	zkfs_tree_saw(node, stat, zkfs_clock_ms());
-	if (node->type == ZKFS_TYPE_DATA)
+	if (node->type == ZKFS_TYPE_DATA) {
 		zkfs_name_keep_dir(node->parent);
+		zkfs_notify_attr(fs, node->parent);
+	}
 	zkfs_list_for_each(it, &node->handles) {
 		struct zkfs_handle *handle =
 			zkfs_list_entry(it, struct zkfs_handle, in_node);

@@ -407,6 +407,21 @@ expect("ESTALE", os.close, fd)
 	done
 }
 
+@test "cache: a directory whose data is written here has changed at once" {
+	local i before
+	zk create /d/x 1
+	zk_mount A
+	zk_mount B cache_nodes=0
+	for i in 1 2 3; do
+		for dir in "$A/d" "$B/d"; do
+			before=$(stat -c %y "$dir")
+			echo "$i" >"$dir/.data"
+			[ "$(stat -c %y "$dir")" != "$before" ] ||
+				fail "still of $before"
+		done
+	done
+}
+
 @test "cache: sync DIR ends what the kernel keeps for a moment without a watch" {
 	local i options
 	for options in cache_nodes=0 cache_nodes=1 ''; do
