@@ -209,6 +209,14 @@ void zkfs_tree_detach(struct zkfs_tree *tree, struct zkfs_node *node)
 	displace(tree, node, false);
 }
 
+/* The next czxid may be that of a file that another client has put there: it is
+ * no directory for having the name of one that was kept. */
+static void adopt_next(struct zkfs_node *node)
+{
+	node->adopt = true;
+	node->dir_until_ms = 0;
+}
+
 static void adopt_below(struct zkfs_tree *tree, struct zkfs_node *above)
 {
 	struct zkfs_hash_link *it = NULL;
@@ -219,7 +227,7 @@ static void adopt_below(struct zkfs_tree *tree, struct zkfs_node *above)
 
 		if (!node->current || !zkfs_tree_below(node, above))
 			continue;
-		node->adopt = true;
+		adopt_next(node);
 		displace(tree, node, true);
 	}
 }
@@ -243,7 +251,7 @@ int zkfs_tree_rename(struct zkfs_tree *tree, struct zkfs_node *node,
 	zkfs_tree_unref(tree, old_parent);
 	if (node->type == ZKFS_TYPE_DIR)
 		adopt_below(tree, node);
-	node->adopt = true;
+	adopt_next(node);
 	displace(tree, node, true);
 	return 0;
 }

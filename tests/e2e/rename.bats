@@ -254,3 +254,14 @@ same(read_all(A[0] + "/a"), b"x")' "$A" "$B"
 	is "$(zk get /g)" outside
 	is "$(zk ls /)" g
 }
+
+@test "rename: a directory that was moved and replaced is what replaced it" {
+	zk_mount A
+	mkdir "$A/d"
+	mv "$A/d" "$A/e"
+	zk delete /e
+	zk create /e data
+	sync "$A"
+	is "$(stat -c %F "$A/e")" "regular file"
+	is "$(cat "$A/e")" data
+}

@@ -162,8 +162,10 @@ static void test_rename_moves_all_below(void **state)
 	struct zkfs_node *t = look_up(tree.root, "t", ZKFS_TYPE_DIR, 3);
 	struct zkfs_node *old = look_up(t, "z", ZKFS_TYPE_DIR, 4);
 
+	a->dir_until_ms = INT64_MAX;
 	assert_int_equal(zkfs_tree_rename(&tree, a, t, "z"), 0);
 	assert_path(b, "/t/z/b");
+	assert_int_equal(a->dir_until_ms, 0);
 	assert_null(zkfs_tree_find(&tree, tree.root, "a"));
 	assert_ptr_equal(zkfs_tree_find(&tree, t, "z"), a);
 	assert_false(old->current);
