@@ -257,12 +257,17 @@ static bool is_current(const struct zkfs_node *node)
 	return node->current || !node->parent;
 }
 
+/* Its name and Stat are the server's, as far as the watches tell. */
+static bool is_settled(const struct zkfs_node *node)
+{
+	return node->cached && is_current(node) && !node->adopt &&
+	       !node->unlinked && node->n_own_changes == 0;
+}
+
 static bool is_steady(const struct zkfs_node *node)
 {
 	/* One that is being emptied or filled is shown as what it will be. */
-	return node->cached && is_current(node) && !node->adopt &&
-	       !node->unlinked && node->n_own_changes == 0 &&
-	       !zkfs_file_pending(node) &&
+	return is_settled(node) && !zkfs_file_pending(node) &&
 	       (node->type == ZKFS_TYPE_DATA || !node->parent ||
 		node->type == zkfs_attr_type(&node->stat, false));
 }
@@ -295,6 +300,11 @@ struct zkfs_buf *zkfs_cache_data(struct zkfs_fs *fs, struct zkfs_node *node)
 bool zkfs_cache_has_version(const struct zkfs_node *node)
 {
 	return is_steady(node) && node->cached->cover.live[ZKFS_COVER_DATA];
+}
+
+bool zkfs_cache_watches_version(const struct zkfs_node *node)
+{
+	return is_settled(node) && node->cached->cover.live[ZKFS_COVER_DATA];
 }
 
 bool zkfs_cache_has_children(const struct zkfs_node *node)

@@ -65,6 +65,8 @@ bool zkfs_cache_has_attr(struct zkfs_fs *fs, struct zkfs_node *node);
 struct zkfs_buf *zkfs_cache_data(struct zkfs_fs *fs, struct zkfs_node *node);
 /* The version in node->stat is current. */
 bool zkfs_cache_has_version(const struct zkfs_node *node);
+/* The same of a file that this mount has not committed yet. */
+bool zkfs_cache_watches_version(const struct zkfs_node *node);
 /* The directory's children are as they were when they were last listed. */
 bool zkfs_cache_has_children(const struct zkfs_node *node);
 

@@ -557,7 +557,7 @@ static bool is_covered(const struct zkfs_file *file)
 {
 	const struct zkfs_node *node = file->handle.node;
 
-	return zkfs_cache_has_version(node) &&
+	return zkfs_cache_watches_version(node) &&
 	       node->stat.version == file->commit.version;
 }
 

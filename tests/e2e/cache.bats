@@ -313,6 +313,26 @@ expect("ESTALE", os.close, fd)
 	is "$(zk get /f)" two
 }
 
+@test "cache: a write to what is cached asks nothing before it" {
+	zk create /f one
+	zk_mount A
+	warm "$A/f"
+	py '
+def looks():
+    with open(A[1]) as metrics:
+        return [line for line in metrics if "exists" in line and
+                line.startswith("zkfs_server_request_duration_seconds_count")]
+
+fd = os.open(A[0], os.O_WRONLY | os.O_TRUNC)
+before = looks()
+same(len(before), 1)
+os.write(fd, b"two")
+same(looks(), before)
+os.close(fd)
+' "$A/f" "$A/.zkfs/metrics"
+	is "$(zk get /f)" two
+}
+
 @test "cache: after a reconnect only what is true is believed" {
 	local path
 	for path in same changed gone; do
