@@ -95,10 +95,10 @@ print_operations() {
 	line "a request that asks no server" \
 		"$(compute "$(figure ask.us)")" - - \
 		"$(compute "$(figure ask.requests)" %.2f)" -
-	op_line "read, root / one get" read_root "$get" 2
-	op_line "read, directory / one get" read_sub "$get" 2
+	op_line "read, root / one get" read_root "$get" 1
+	op_line "read, directory / one get" read_sub "$get" 1
 	op_line "overwrite / one set" overwrite "$set" 2
-	op_line "append / get and set" append "$(compute "$get + $set")" 3
+	op_line "append / get and set" append "$(compute "$get + $set")" 2
 	op_line "stat / one get" stat "$get" 1
 	ratio_line "processor time of it / of one get" stat.cpu get.cpu \
 		cpu.ratio - ""
@@ -107,10 +107,10 @@ print_operations() {
 	explain_read "$get"
 }
 
-# What a read is made of: two round trips to the server, for the look-up and
-# the open, and four into the daemon, as it is also read twice (data, end).
+# What a read is made of: one round trip to the server, for the look-up, which
+# brings the data along, and four into the daemon, as it is also read twice
+# (data, end).
 explain_read() {
-	printf '\n2 gets and 4 requests that ask no server: %s\n' \
-		"$(compute "2 * $1 + 4 * $(figure ask.us)")"
+	printf '\n1 get and 4 requests that ask no server: %s\n' \
+		"$(compute "$1 + 4 * $(figure ask.us)")"
 }
-
