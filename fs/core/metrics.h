@@ -78,6 +78,9 @@ enum zkfs_op_kind {
 	  "cache=\"absent names\",result=\"hit\"", "")                         \
 	X(name_misses, "zkfs_cache_requests_total",                            \
 	  "cache=\"absent names\",result=\"miss\"", "")                        \
+	X(events_emitted, "zkfs_events_total", "outcome=\"emitted\"",          \
+	  "Changes made elsewhere, as told to inotify.")                       \
+	X(events_dropped, "zkfs_events_total", "outcome=\"dropped\"", "")      \
 	X(locks_busy, "zkfs_locks_busy_total", "",                             \
 	  "Locks that were tried, not waited for, and were not free.")         \
 	X(locks_lost, "zkfs_locks_lost_total", "",                             \

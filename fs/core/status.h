@@ -29,6 +29,10 @@
 	  "Data of files that is kept for that.")                              \
 	X(absent_names, "cached_absent_names", "zkfs_cached_absent_names", "", \
 	  "Names that are known not to exist.")                                \
+	X(observed, "observed", "zkfs_observed_names", "",                     \
+	  "Names that are watched, to tell inotify of their changes.")         \
+	X(unobserved, "observing", "zkfs_observed_names_due", "",              \
+	  "Of these, those that are looked at now or have to be.")             \
 	X(files, "open_files", "zkfs_open_handles", "kind=\"file\"",           \
 	  "Open file descriptions.")                                           \
 	X(dirs, "open_directories", "zkfs_open_handles", "kind=\"directory\"", \

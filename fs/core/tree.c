@@ -205,8 +205,12 @@ static void displace(struct zkfs_tree *tree, struct zkfs_node *node, bool moved)
 
 void zkfs_tree_detach(struct zkfs_tree *tree, struct zkfs_node *node)
 {
+	bool known = node->current && node->n_lookups > 0;
+
 	unlist(tree, node);
 	displace(tree, node, false);
+	if (known && tree->detached)
+		tree->detached(tree, node);
 }
 
 /* The next czxid may be that of a file that another client has put there: it is

@@ -59,8 +59,9 @@ struct zkfs_node {
 	 * to be told. */
 	bool tell_closes;
 
-	struct zkfs_cached *cached; /* ops/cache, or NULL */
-	struct zkfs_link handles;   /* open handles, the owner's */
+	struct zkfs_cached *cached;	/* ops/cache, or NULL */
+	struct zkfs_observed *observed; /* ops/observe, or NULL */
+	struct zkfs_link handles;	/* open handles, the owner's */
 	uint64_t n_lookups;
 	unsigned n_refs;
 
@@ -76,9 +77,13 @@ struct zkfs_tree {
 	/* A cached node has got another path (moved), or its name does not mean
 	 * it any more: ends what is cached. */
 	void (*displaced)(struct zkfs_node *node, bool moved);
+	/* The name of a node that the kernel knows ceased to mean it; it may be
+	 * freed. */
+	void (*detached)(struct zkfs_tree *tree, struct zkfs_node *node);
 };
 
 struct zkfs_cached;
+struct zkfs_observed;
 
 /* Returns 0 or -ENOMEM. */
 int zkfs_tree_init(struct zkfs_tree *tree);

@@ -14,6 +14,7 @@
 
 #include "fs/base/clock.h"
 #include "fs/base/log.h"
+#include "fs/daemon/emitter.h"
 #include "fs/daemon/watchdog.h"
 #include "fs/ops/fs.h"
 #include "fs/zk/session.h"
@@ -26,6 +27,7 @@ enum {
 	FD_SIGNAL,
 	FD_ZK,
 	FD_WATCHDOG,
+	FD_EMITTER,
 	N_FDS
 };
 
@@ -49,6 +51,15 @@ static void take_signal(struct zkfs_loop *loop)
 		return;
 	zkfs_info("%s: unmounting", strsignal((int)info.ssi_signo));
 	loop->stop = true;
+}
+
+static void hear_emitter(struct zkfs_loop *loop)
+{
+	if (zkfs_emit_ready(loop->fs))
+		return;
+	zkfs_observer_fini(loop->fs);
+	zkfs_emit_detach(loop->fs);
+	zkfs_emitter_died(loop->emitter);
 }
 
 static int take_requests(struct zkfs_loop *loop)
@@ -77,6 +88,7 @@ int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
 		[FD_FUSE] = {.fd = -1, .events = POLLIN},
 		[FD_SIGNAL] = {.fd = loop->signal_fd, .events = POLLIN},
 		[FD_WATCHDOG] = {.fd = loop->watchdog->fd, .events = POLLIN},
+		[FD_EMITTER] = {.fd = loop->emitter->fd, .events = POLLIN},
 	};
 	int64_t due;
 	int error = 0;
@@ -98,6 +110,8 @@ int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
 		take_signal(loop);
 	if (fds[FD_WATCHDOG].revents)
 		zkfs_watchdog_died(loop->watchdog);
+	if (fds[FD_EMITTER].revents)
+		hear_emitter(loop);
 	/* In this order, so that what the requests ask of the server is sent
 	 * in the same turn. */
 	if (fds[FD_FUSE].revents)

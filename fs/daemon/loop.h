@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct zkfs_emitter;
 struct zkfs_fs;
 struct zkfs_watchdog;
 struct zkfs_zk;
@@ -19,6 +20,7 @@ struct zkfs_loop {
 	struct zkfs_fs *fs;	      /* NULL until there is a mount */
 	struct fuse_session *session; /* likewise */
 	struct zkfs_watchdog *watchdog;
+	struct zkfs_emitter *emitter;
 	int signal_fd;	     /* -1: none */
 	bool stop;	     /* a signal asked for the end */
 	struct fuse_buf buf; /* the newest request; reused */

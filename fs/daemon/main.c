@@ -23,6 +23,7 @@
 #include "fs/base/clock.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/daemon/emitter.h"
 #include "fs/daemon/fusectl.h"
 #include "fs/daemon/loop.h"
 #include "fs/daemon/mount.h"
@@ -53,6 +54,7 @@ struct daemon {
 	bool has_fs;
 	struct zkfs_loop loop;
 	struct zkfs_watchdog watchdog;
+	struct zkfs_emitter emitter;
 	char **argv;
 	int abort_fd; /* ends the connection to the kernel; -1: none */
 	int ready_fd; /* the waiting parent; -1: none */
@@ -173,6 +175,24 @@ static void start_watchdog(struct daemon *d)
 			     strerror(-error));
 }
 
+/* Nothing can be repeated where nothing can be changed. */
+static void start_emitter(struct daemon *d)
+{
+	int error;
+
+	if (!d->opts.inotify || d->opts.ro)
+		return;
+	error = zkfs_emitter_start(&d->emitter, d->device, d->argv, d->path);
+	if (error) {
+		zkfs_warning("no emitter: %s; ignoring, but inotify does not "
+			     "tell of changes made elsewhere",
+			     strerror(-error));
+		return;
+	}
+	zkfs_emit_attach(&d->fs, d->emitter.fd, d->emitter.pid);
+	zkfs_observer_start(&d->fs);
+}
+
 static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 {
 	struct zkfs_fs_config config = {
@@ -212,6 +232,7 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 	d->fs.session = d->loop.session;
 	d->loop.fs = &d->fs;
 	start_watchdog(d);
+	start_emitter(d);
 	error = zkfs_notify_start(&d->fs);
 	if (error)
 		(void)snprintf(d->words, WORDS, "cannot start a thread: %s",
@@ -287,6 +308,11 @@ static void end_notifier(struct daemon *d)
 
 static void tear_down(struct daemon *d)
 {
+	if (d->has_fs) {
+		zkfs_observer_fini(&d->fs);
+		zkfs_emit_fini(&d->fs);
+	}
+	zkfs_emitter_stop(&d->emitter);
 	if (d->fs.notifier)
 		zkfs_notifier_close(d->fs.notifier);
 	if (d->loop.fs)
@@ -321,6 +347,7 @@ static int serve(struct daemon *d)
 	 * would hold credentials besides. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	d->loop.watchdog = &d->watchdog;
+	d->loop.emitter = &d->emitter;
 	if (!error)
 		error = prepare(d);
 	if (!error)
@@ -408,6 +435,7 @@ int main(int argc, char **argv)
 			   .ready_fd = -1,
 			   .abort_fd = -1,
 			   .watchdog = ZKFS_NO_WATCHDOG,
+			   .emitter = ZKFS_NO_EMITTER,
 			   .loop = {.signal_fd = -1}};
 	int error, status = EXIT_SUCCESS;
 

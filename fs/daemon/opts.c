@@ -91,6 +91,10 @@ struct spec {
 	  "  default_permissions      the kernel checks owner and mode\n")      \
 	X("auto_unmount", set_true, opts.auto_unmount, NO_VALUE,                \
 	  "  auto_unmount             unmount when the daemon dies\n")          \
+	X("inotify", set_true, opts.inotify, NO_VALUE, "")                      \
+	X("noinotify", set_false, opts.inotify, NO_VALUE,                       \
+	  "  noinotify                inotify tells nothing of changes made\n"  \
+	  "                           elsewhere\n")                             \
 	X("timeo", set_timeo, opts.timeo_ms, NEEDS_VALUE,                       \
 	  "  timeo=SECONDS            how long requests wait for a server\n"    \
 	  "                           (session_timeout)\n")                     \
@@ -728,6 +732,7 @@ int zkfs_opts_parse(int argc, char *const *argv, struct zkfs_opts *ret_opts,
 				.session_timeout_ms =
 					DEFAULT_SESSION_TIMEOUT_MS,
 				.locknames = ZKFS_FAMILY_ALL,
+				.inotify = true,
 				.cache_nodes = DEFAULT_CACHE_NODES,
 				.cache_data = DEFAULT_CACHE_DATA,
 				.watch_paths = DEFAULT_WATCH_PATHS,

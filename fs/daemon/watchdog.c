@@ -9,51 +9,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fs/base/log.h"
+#include "fs/daemon/child.h"
 #include "fs/daemon/fusectl.h"
 
 #define NAME "zkfs-watchdog"
-
-static void close_between(int from, int to)
-{
-	if (from + 1 < to)
-		(void)close_range((unsigned)from + 1, (unsigned)to - 1, 0);
-}
-
-/* All but these two. Nobody who waits for the end of a pipe of the daemon's,
- * or of its connections, waits for the watchdog. */
-static void close_others(int a, int b)
-{
-	close_between(-1, a < b ? a : b);
-	close_between(a < b ? a : b, a < b ? b : a);
-	close_between(a < b ? b : a, INT_MAX);
-}
-
-/* Who lists processes sees what this one is. The arguments are one piece of
- * memory, which the kernel shows as it stands (proc_pid_cmdline(5)). */
-static void set_title(char **argv, const char *path)
-{
-	char *end = argv[0];
-
-	(void)prctl(PR_SET_NAME, NAME);
-	if (!end)
-		return;
-	for (char **arg = argv; *arg; arg++)
-		if (*arg + strlen(*arg) + 1 > end)
-			end = *arg + strlen(*arg) + 1;
-	memset(argv[0], 0, (size_t)(end - argv[0]));
-	(void)snprintf(argv[0], (size_t)(end - argv[0]), NAME " %s", path);
-}
 
 /* Only the kernel's own word counts: that signal, sent by the dying daemon. One
  * of the real-time signals, so that no other is merged with it (signal(7)). */
@@ -70,11 +36,7 @@ static void wait_for_death_of(pid_t daemon)
 
 static _Noreturn void watch(pid_t daemon, int abort_fd, int ready_fd)
 {
-	/* Away from the terminal and the daemon's process group: what ends
-	 * those must find it alive. */
-	(void)setsid();
-	(void)chdir("/");
-	close_others(abort_fd, ready_fd);
+	zkfs_child_detach(abort_fd, ready_fd);
 	(void)prctl(PR_SET_PDEATHSIG, SIGRTMIN);
 	if (write(ready_fd, "", 1) == 1)
 		wait_for_death_of(daemon);
@@ -112,7 +74,7 @@ int zkfs_watchdog_start(struct zkfs_watchdog *watchdog, int abort_fd,
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
 	pid = fork();
 	if (pid == 0) {
-		set_title(argv, path);
+		zkfs_child_set_title(argv, NAME, path);
 		watch(daemon, abort_fd, fds[1]);
 	}
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);

@@ -158,6 +158,8 @@ static void on_fired(struct zkfs_cached *cached, enum zkfs_cover_half half,
 				&node->stat, zkfs_clock_ms());
 	fs->cache.n_bytes -= cached->cover.data ? 0 : len;
 	tell_event(cached, what, event);
+	if (half == ZKFS_COVER_CHILD && node->type != ZKFS_TYPE_DIR)
+		zkfs_observe_again(node);
 	if (half == ZKFS_COVER_DATA && event != ZKFS_ZK_UNWATCHED &&
 	    node->n_own_changes == 0)
 		zkfs_file_changed(node);

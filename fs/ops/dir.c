@@ -503,6 +503,7 @@ static size_t put_plus(struct list_op *list, struct entry *entry, char *at,
 			param.entry_timeout = zkfs_cache_name_timeout(
 				list->op.fs, node, timeout);
 		}
+		zkfs_observe(list->op.fs, node);
 		zkfs_tree_looked_up(node);
 		zkfs_tree_unref(&list->op.fs->tree, node);
 	}
@@ -674,6 +675,7 @@ void zkfs_dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	dir->fs = fs;
+	zkfs_observe(fs, op->node);
 	zkfs_list_init(&dir->fetches);
 	zkfs_list_init(&dir->waiters);
 	fi->fh = dir->handle.fh;

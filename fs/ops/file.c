@@ -129,6 +129,7 @@ void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
 			 const struct zkfs_file *by)
 {
 	zkfs_tree_saw(node, stat, zkfs_clock_ms());
+	zkfs_observe_own_data(fs, node, stat);
 	if (node->type == ZKFS_TYPE_DATA) {
 		zkfs_name_keep_dir(node->parent);
 		zkfs_notify_attr(fs, node->parent);

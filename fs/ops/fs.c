@@ -49,6 +49,8 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 		return -ENOMEM;
 	}
 	zkfs_cache_init(fs, &config->cache);
+	zkfs_observer_init(fs);
+	zkfs_emit_init(fs);
 	zkfs_list_init(&fs->ops);
 	zkfs_list_init(&fs->contenders);
 	zkfs_list_init(&fs->grips);
@@ -99,6 +101,8 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	while ((first = zkfs_list_first(&fs->contenders)))
 		zkfs_contender_drop(
 			zkfs_list_entry(first, struct zkfs_contender, link));
+	zkfs_observer_fini(fs);
+	zkfs_emit_fini(fs);
 	zkfs_absents_fini(fs);
 	zkfs_cache_fini(fs);
 	zkfs_hash_fini(&fs->handles);
@@ -107,14 +111,17 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 
 int64_t zkfs_fs_deadline(const struct zkfs_fs *fs)
 {
-	return zkfs_clock_earlier(zkfs_lock_deadline(fs),
-				  zkfs_heartbeat_deadline(fs));
+	int64_t due = zkfs_clock_earlier(zkfs_lock_deadline(fs),
+					 zkfs_heartbeat_deadline(fs));
+
+	return zkfs_clock_earlier(due, zkfs_observer_deadline(fs));
 }
 
 void zkfs_fs_tick(struct zkfs_fs *fs, int64_t now_ms)
 {
 	zkfs_heartbeat_tick(fs);
 	zkfs_lock_tick(fs, now_ms);
+	zkfs_observer_tick(fs, now_ms);
 }
 
 bool zkfs_fs_busy(const struct zkfs_fs *fs)

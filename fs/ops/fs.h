@@ -20,7 +20,9 @@
 #include "fs/core/tree.h"
 #include "fs/ops/absent.h"
 #include "fs/ops/cache.h"
+#include "fs/ops/emit.h"
 #include "fs/ops/heartbeat.h"
+#include "fs/ops/observe.h"
 #include "include/zkfs/link.h"
 #include "include/zkfs/zk.h"
 
@@ -72,6 +74,8 @@ struct zkfs_fs {
 	struct zkfs_tree tree;
 	struct zkfs_cache cache;
 	struct zkfs_absents absents;
+	struct zkfs_observer observer;
+	struct zkfs_emit emit;
 	struct zkfs_hash handles; /* struct zkfs_handle, by fh */
 	uint64_t last_fh;
 	struct zkfs_link ops;	     /* every request under way */

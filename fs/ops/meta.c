@@ -70,6 +70,7 @@ static void answer_node(struct zkfs_op *op, struct zkfs_node *node,
 		zkfs_reply_error(op, -ENOMEM);
 		return;
 	}
+	zkfs_observe(op->fs, node);
 	zkfs_node_stat(op->fs, node, op->path, stat, &st);
 	(void)zkfs_reply_entry(op, node, &st);
 }
@@ -264,9 +265,21 @@ void zkfs_meta_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	look_up(op);
 }
 
+static void forget(struct zkfs_fs *fs, uint64_t id, uint64_t n)
+{
+	struct zkfs_node *node = zkfs_tree_get(&fs->tree, id);
+
+	if (!node)
+		return;
+	zkfs_tree_ref(node);
+	zkfs_tree_forget(&fs->tree, id, n);
+	zkfs_observe_forgotten(fs, node);
+	zkfs_tree_unref(&fs->tree, node);
+}
+
 void zkfs_meta_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
-	zkfs_tree_forget(&zkfs_fs_of(req)->tree, ino, n);
+	forget(zkfs_fs_of(req), ino, n);
 	zkfs_reply_forget(req);
 }
 
@@ -274,8 +287,7 @@ void zkfs_meta_forget_multi(fuse_req_t req, size_t count,
 			    struct fuse_forget_data *forgets)
 {
 	for (size_t i = 0; i < count; i++)
-		zkfs_tree_forget(&zkfs_fs_of(req)->tree, forgets[i].ino,
-				 forgets[i].nlookup);
+		forget(zkfs_fs_of(req), forgets[i].ino, forgets[i].nlookup);
 	zkfs_reply_forget(req);
 }
 

@@ -141,6 +141,8 @@ static void on_mknod(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 		return;
 	}
 	create->made = true;
+	zkfs_observe_own_name(op->fs, op->node, op->name,
+			      &create->steps[1].stat);
 	zkfs_meta_answer(op, &create->steps[1].stat);
 }
 
@@ -213,6 +215,7 @@ static void answer_mkdir(struct zkfs_op *op, const struct zkfs_stat *stat)
 	struct zkfs_fs *fs = op->fs;
 	struct zkfs_node *node = zkfs_meta_intern(fs, op->node, op->name, stat);
 
+	zkfs_observe_own_name(fs, op->node, op->name, stat);
 	if (node && node->type == ZKFS_TYPE_DIR)
 		zkfs_name_keep_dir(node);
 	zkfs_meta_answer(op, stat);
@@ -303,6 +306,7 @@ static void forget_victim(struct remove_op *rm)
 static void removed(struct remove_op *rm)
 {
 	zkfs_name_keep_dir(rm->op.node);
+	zkfs_observe_own_removal(rm->op.fs, rm->op.node, rm->op.name);
 	forget_victim(rm);
 	zkfs_reply_error(rm, 0);
 }
@@ -376,6 +380,7 @@ static void on_data_removed(struct zkfs_zk_req *req,
 	}
 	if (reply->stat) {
 		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
+		zkfs_observe_own_data(op->fs, op->node, reply->stat);
 		forget_victim(rm);
 	}
 	zkfs_reply_zk_error(op, reply->error);

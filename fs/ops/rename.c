@@ -229,6 +229,18 @@ static int build(struct move_op *move)
 	return 0;
 }
 
+static void note_move(struct move_op *move, const struct zkfs_stat *stat)
+{
+	struct zkfs_fs *fs = move->op.fs;
+
+	zkfs_observe_own_removal(fs, move->op.node, move->op.name);
+	if (move->onto_data && stat)
+		zkfs_observe_own_data(fs, move->new_parent, stat);
+	else if (!move->onto_data)
+		zkfs_observe_own_name(fs, move->new_parent, move->new_name,
+				      stat);
+}
+
 /* The kernel moves the inode to the new name; so does the tree. */
 static void follow(struct move_op *move)
 {
@@ -239,6 +251,7 @@ static void follow(struct move_op *move)
 
 	move->moved = true;
 	zkfs_name_keep_dir(move->op.node);
+	note_move(move, stat);
 	if (move->replaced && move->replaced != move->source &&
 	    !move->onto_data)
 		zkfs_file_unlinked(move->replaced);
@@ -258,6 +271,7 @@ static void follow(struct move_op *move)
 		return;
 	}
 	zkfs_absent_moved(fs, move->source);
+	zkfs_observe_moved(fs, move->source);
 	if (!stat)
 		return;
 	zkfs_file_moved(move->source, &first_node(move)->stat, stat);

@@ -114,6 +114,8 @@ int zkfs_snapshot_print(const struct zkfs_op *asker,
 		.gauges.cached_nodes = fs->cache.n_nodes,
 		.gauges.cached_bytes = fs->cache.n_bytes,
 		.gauges.absent_names = fs->absents.n,
+		.gauges.observed = fs->observer.n_names,
+		.gauges.unobserved = fs->observer.n_due,
 		.locks = rows,
 	};
 

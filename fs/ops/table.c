@@ -14,6 +14,7 @@
 
 #include "fs/ops/control.h"
 #include "fs/ops/dir.h"
+#include "fs/ops/emit.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/file.h"
 #include "fs/ops/flock.h"
@@ -98,7 +99,9 @@ static enum zkfs_handle_kind kind_of(fuse_req_t req,
 
 static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	if (is_control_name(req, parent, name))
+	if (zkfs_emit_is_ours(req))
+		zkfs_emit_lookup(req, parent, name);
+	else if (is_control_name(req, parent, name))
 		zkfs_control_lookup(req, parent, name);
 	else
 		zkfs_meta_lookup(req, parent, name);
@@ -107,7 +110,9 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void on_getattr(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
-	if (is_control(req, ino))
+	if (zkfs_emit_is_ours(req))
+		zkfs_emit_getattr(req, ino);
+	else if (is_control(req, ino))
 		zkfs_control_getattr(req, ino);
 	else
 		zkfs_meta_getattr(req, ino, fi);
@@ -116,7 +121,9 @@ static void on_getattr(fuse_req_t req, fuse_ino_t ino,
 static void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 		       int to_set, struct fuse_file_info *fi)
 {
-	if (is_control(req, ino))
+	if (zkfs_emit_is_ours(req))
+		zkfs_emit_setattr(req, ino);
+	else if (is_control(req, ino))
 		zkfs_reply_now(req, ZKFS_OP_SETATTR, -EPERM);
 	else
 		zkfs_meta_setattr(req, ino, attr, to_set, fi);
@@ -124,7 +131,9 @@ static void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 
 static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if (is_control(req, ino))
+	if (zkfs_emit_is_ours(req))
+		zkfs_emit_open(req, ino, fi);
+	else if (is_control(req, ino))
 		zkfs_control_open(req, ino, fi);
 	else if (!is_entry(req, ino))
 		zkfs_file_open(req, ino, fi);
@@ -257,7 +266,9 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 static void on_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 		     mode_t mode, dev_t rdev)
 {
-	if (is_control_name(req, parent, name))
+	if (zkfs_emit_is_ours(req))
+		zkfs_emit_create(req, ZKFS_OP_MKNOD, parent, name);
+	else if (is_control_name(req, parent, name))
 		zkfs_reply_now(req, ZKFS_OP_MKNOD, -EPERM);
 	else
 		zkfs_name_mknod(req, parent, name, mode, rdev);
@@ -266,7 +277,9 @@ static void on_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 static void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 		     mode_t mode)
 {
-	if (is_control_name(req, parent, name))
+	if (zkfs_emit_is_ours(req))
+		zkfs_emit_create(req, ZKFS_OP_MKDIR, parent, name);
+	else if (is_control_name(req, parent, name))
 		zkfs_reply_now(req, ZKFS_OP_MKDIR, -EPERM);
 	else if (is_lock(req, parent))
 		zkfs_lockdir_mkdir(req, parent, name);
@@ -276,7 +289,9 @@ static void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 static void on_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	if (is_control_name(req, parent, name))
+	if (zkfs_emit_is_ours(req))
+		zkfs_emit_remove(req, ZKFS_OP_RMDIR, parent, name);
+	else if (is_control_name(req, parent, name))
 		zkfs_reply_now(req, ZKFS_OP_RMDIR, -EPERM);
 	else if (is_lock(req, parent))
 		zkfs_lockdir_rmdir(req, parent, name);
@@ -286,7 +301,9 @@ static void on_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void on_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	if (is_control_name(req, parent, name))
+	if (zkfs_emit_is_ours(req))
+		zkfs_emit_remove(req, ZKFS_OP_UNLINK, parent, name);
+	else if (is_control_name(req, parent, name))
 		zkfs_reply_now(req, ZKFS_OP_UNLINK, -EPERM);
 	else if (is_lock(req, parent))
 		zkfs_lock_unlink(req, parent, name);
@@ -343,7 +360,9 @@ static void on_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 			size_t size)
 {
-	if (is_control(req, ino))
+	if (zkfs_emit_is_ours(req))
+		zkfs_reply_now(req, ZKFS_OP_GETXATTR, -ENODATA);
+	else if (is_control(req, ino))
 		zkfs_reply_now(req, ZKFS_OP_GETXATTR, -ENODATA);
 	else
 		zkfs_xattr_get(req, ino, name, size);

@@ -244,7 +244,7 @@ strays() {
 
 	while read -r dir; do
 		case $(cat "$dir/comm" 2>/dev/null) in
-		zkfs | java | '') ;;
+		zkfs | zkfs-emitter | java | '') ;;
 		*) echo "${dir#/proc/}" ;;
 		esac
 	done < <(find /proc/[0-9]*/cwd -maxdepth 0 \
@@ -413,7 +413,7 @@ e2e_teardown() {
 	# Background jobs of the test first: they may keep a mount busy.
 	for pid in $(descendants "$shell") $(strays); do
 		[[ " ${MOUNT_PID[*]} " == *" $pid "* ]] ||
-			[ "$(cat "/proc/$pid/comm")" = zkfs-watchdog ] ||
+			[[ $(cat "/proc/$pid/comm") == zkfs-@(watchdog|emitter) ]] ||
 			kill -KILL "$pid" || :
 	done 2>/dev/null
 	for name in "${!MOUNT_PID[@]}"; do

@@ -1,0 +1,181 @@
+/*
+ * emitter: see emitter.h.
+ *
+ * A mount point can be mounted over, unmounted while the daemon still serves
+ * who has it open (umount -l), or have other mounts inside. So each event
+ * starts with the mount point's device number, and goes on by descriptors below
+ * it, never out of the mount (openat2(2)).
+ */
+#include "fs/daemon/emitter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fs/base/log.h"
+#include "fs/base/util.h"
+#include "fs/daemon/child.h"
+#include "fs/ops/emit.h"
+
+#define NAME "zkfs-emitter"
+
+/* The process */
+
+static int open_below(int dir, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
+		.resolve =
+			RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+}
+
+/* Asks the mount for nothing. */
+static int open_root(const char *path, dev_t device)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statx sx;
+
+	if (fd < 0)
+		return -1;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &sx) == 0 &&
+	    sx.stx_dev_major == major(device) &&
+	    sx.stx_dev_minor == minor(device))
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+/* IN_OPEN, IN_MODIFY, IN_CLOSE_WRITE: as if it had been written. A change of
+ * the time of modification alone is told as IN_MODIFY, and the answer brings
+ * the kernel the true one. */
+static void change(int dir, const char *name)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+					  {.tv_nsec = UTIME_NOW}};
+	zkfs_autoclose int fd = open_below(dir, name, O_WRONLY);
+
+	if (fd >= 0)
+		(void)futimens(fd, times);
+}
+
+/* What fails is not told: the tree has changed again. */
+static void repeat_in(int dir, char kind, const char *name)
+{
+	switch (kind) {
+	case ZKFS_EMIT_FILE_CREATED:
+		(void)mknodat(dir, name, S_IFREG | 0666, 0);
+		break;
+	case ZKFS_EMIT_DIR_CREATED:
+		(void)mkdirat(dir, name, 0777);
+		break;
+	case ZKFS_EMIT_FILE_DELETED:
+		(void)unlinkat(dir, name, 0);
+		break;
+	case ZKFS_EMIT_DIR_DELETED:
+		(void)unlinkat(dir, name, AT_REMOVEDIR);
+		break;
+	default:
+		change(dir, name);
+		break;
+	}
+}
+
+static void repeat(const char *mount, dev_t device,
+		   struct zkfs_emit_record *record)
+{
+	zkfs_autoclose int root = open_root(mount, device);
+	zkfs_autoclose int dir = -1;
+	char *slash = strrchr(record->path, '/');
+
+	if (root < 0)
+		return;
+	if (!slash) {
+		repeat_in(root, record->kind, record->path);
+		return;
+	}
+	*slash = '\0';
+	dir = open_below(root, record->path, O_PATH | O_DIRECTORY);
+	if (dir >= 0)
+		repeat_in(dir, record->kind, slash + 1);
+}
+
+static _Noreturn void serve(int fd, pid_t daemon, dev_t device,
+			    const char *mount)
+{
+	struct zkfs_emit_record record;
+
+	zkfs_child_detach(fd, -1);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)umask(0);
+	while (getppid() == daemon &&
+	       recv(fd, &record, sizeof(record), 0) > 1) {
+		repeat(mount, device, &record);
+		if (send(fd, "", 1, MSG_NOSIGNAL) != 1)
+			break;
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+/* The daemon's side */
+
+int zkfs_emitter_start(struct zkfs_emitter *emitter, dev_t device, char **argv,
+		       const char *path)
+{
+	sigset_t all, old;
+	pid_t pid, daemon = getpid();
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	/* As with the watchdog: no signal meant for all. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+	pid = fork();
+	if (pid == 0) {
+		zkfs_child_set_title(argv, NAME, path);
+		serve(fds[1], daemon, device, path);
+	}
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	(void)close(fds[1]);
+	if (pid < 0) {
+		(void)close(fds[0]);
+		return -EAGAIN;
+	}
+	*emitter = (struct zkfs_emitter){.pid = pid, .fd = fds[0]};
+	return 0;
+}
+
+void zkfs_emitter_died(struct zkfs_emitter *emitter)
+{
+	zkfs_warning("the emitter (pid %d) has ended; ignoring, but inotify "
+		     "tells no more of changes made elsewhere",
+		     (int)emitter->pid);
+	(void)kill(emitter->pid, SIGKILL);
+	while (waitpid(emitter->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	(void)close(emitter->fd);
+	*emitter = ZKFS_NO_EMITTER;
+}
+
+void zkfs_emitter_stop(struct zkfs_emitter *emitter)
+{
+	if (emitter->pid == 0)
+		return;
+	(void)close(emitter->fd);
+	(void)kill(emitter->pid, SIGKILL);
+	(void)waitpid(emitter->pid, NULL, WNOHANG);
+	*emitter = ZKFS_NO_EMITTER;
+}
