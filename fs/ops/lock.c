@@ -176,8 +176,8 @@ void zkfs_lock_lookup(struct zkfs_op *op)
 		answer_entry(op, entry_node(op));
 		return;
 	}
-	if (!lock || op->name[0] == '.') {
-		zkfs_reply_error(op, lock ? -ENOENT : -ENOMEM);
+	if (!lock) {
+		zkfs_reply_error(op, -ENOMEM);
 		return;
 	}
 	free(op->path);
