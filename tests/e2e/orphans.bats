@@ -126,11 +126,6 @@ over() {
 	done
 }
 
-# The newest session of the mount by the proxy.
-session_of_a() {
-	grep -oE 'new session 0x[0-9a-f]+' A.log | tail -n 1 | cut -d ' ' -f 3
-}
-
 # -- leaving -----------------------------------------------------------------
 
 @test "orphan: a delete that is lost, or its reply, is made good" {

@@ -48,6 +48,12 @@ hears() {
 	said "$1" lost
 }
 
+# knows NAME WORD: asked now, it says so.
+knows() {
+	echo now 1<>"$1.go"
+	said "$1" "$2"
+}
+
 free() {
 	echo free 1<>"$1.go"
 	said "$1" freed
@@ -83,4 +89,9 @@ works() {
 	children 3
 	free after
 	nothing_left
+}
+
+# The newest session of the mount A.
+session_of_a() {
+	grep -oE 'new session 0x[0-9a-f]+' A.log | tail -n 1 | cut -d ' ' -f 3
 }

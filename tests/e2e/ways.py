@@ -6,7 +6,8 @@
 
 It writes what it has come to, a word a line, to the file NAME.says: "held", or
 the name of the errno that ended its try; then, asked for "lost", the same word
-as soon as it is told of the loss; then, asked for "free", "freed", behind the
+as soon as it is told of the loss; asked for "now", that word or "kept"; then,
+asked for "free", "freed", behind the
 errno's name if that was not without one.
 
 Who holds the lock of the cluster holds one of this machine besides, on the
@@ -47,7 +48,7 @@ class Way:
             os.pread(self.fd, 4096, 0)
             return False
         except OSError as error:
-            return error.errno == errno.EIO
+            return error.errno in (errno.EIO, errno.ENOTCONN)
 
     def free(self):
         os.close(self.fd)
@@ -102,7 +103,9 @@ class BackgroundFlock(Flock):
                 raise
             poll = select.poll()
             poll.register(self.fd, select.POLLIN)
-            poll.poll()
+            # Asked again after a loss, it would join again.
+            if poll.poll()[0][1] & select.POLLERR:
+                os.pread(self.fd, 1, 0)
             super().lock()
 
 
@@ -177,11 +180,13 @@ def main(way, lock, name):
             return 1
         section = enter_section(lock.shared)
         says.write("held\n")
-        while go.readline() == "lost\n":
-            until(lock.is_lost)
-            os.close(section)
-            section = -1
-            says.write("lost\n")
+        for word in iter(go.readline, "free\n"):
+            if word == "lost\n":
+                until(lock.is_lost)
+            if lock.is_lost() and section >= 0:
+                os.close(section)
+                section = -1
+            says.write("lost\n" if lock.is_lost() else "kept\n")
         if section >= 0:
             os.close(section)
         try:
