@@ -3,6 +3,7 @@
 # been done here; what is done here is told as on any other filesystem.
 
 load lib
+load proxy
 
 setup() {
 	e2e_setup
@@ -238,6 +239,25 @@ last_is() {
 	kill -CONT "$pid"
 	told "d/g CREATE"
 	told "d/f MODIFY"
+}
+
+@test "inotify: changes made while there is no connection are told after it" {
+	zk create /d/f one
+	zk create /d/gone
+	mount_by_proxy
+	listen "$A/d" modify,create,delete
+	kill -STOP "$PROXY"
+	zk_as foreign set /d/f two
+	zk_as foreign create /d/new
+	zk_as foreign delete /d/gone
+	within 10 grep -q "lost the connection" "$A.log"
+	kill -CONT "$PROXY"
+	within 10 heard "d/f MODIFY"
+	told "d/new CREATE,ISDIR"
+	told "d/gone DELETE,ISDIR"
+	within 10 settled
+	tells "d/f MODIFY" 1
+	tells "d/new CREATE,ISDIR" 1
 }
 
 @test "inotify: the emitter killed, the daemon goes on and says so once" {
