@@ -70,7 +70,7 @@ format_all() {
 group_tidy() {
 	compiled_files build-clang >"$scratch/compiled" || return
 	check "clang-tidy, $(wc -l <"$scratch/compiled") files" \
-		limited 300 xargs -a "$scratch/compiled" -P "$(nproc)" -n 1 \
+		limited 1200 xargs -a "$scratch/compiled" -P "$(nproc)" -n 1 \
 		clang-tidy --quiet -p build-clang
 }
 
