@@ -95,13 +95,13 @@ static void resume(struct job *job)
 }
 
 /* COMMAND was stopped: by the terminal that it has not got, or by its user,
- * who then wants to have the shell back. */
+ * who then wants to have the shell back. SIGSTOP is meant for it alone. */
 static void on_stop(struct job *job, int sig)
 {
-	if (job->kill_ms || job->terminal.fd < 0)
+	if (job->kill_ms || job->terminal.fd < 0 || sig == SIGSTOP)
 		return;
-	if (sig != SIGTTIN && sig != SIGTTOU) {
-		zkfs_terminal_stop_us(SIGTSTP);
+	if (sig == SIGTSTP) {
+		zkfs_terminal_stop_us(sig);
 		return;
 	}
 	job->terminal.is_asked = true;
@@ -131,14 +131,13 @@ static void on_child(struct job *job)
 	}
 }
 
-/* ^Z for a job that has none, or not yet again: `fg` was taken back before
- * COMMAND could go on. */
+/* ^Z. If COMMAND is stopped already nothing more will be heard of it: `fg` was
+ * taken back before it could go on. */
 static void on_terminal_stop(struct job *job)
 {
+	signal_job(job, SIGTSTP);
 	if (job->stopped)
 		zkfs_terminal_stop_us(SIGTSTP);
-	else
-		signal_job(job, SIGTSTP);
 }
 
 static void on_signal(struct job *job)

@@ -324,7 +324,7 @@ static int tell_token(struct taking *taking)
 		warnx("%s: the lock has no token", taking->take->path);
 		return EX_TEMPFAIL;
 	}
-	strcpy(taking->taken.token, token);
+	memcpy(taking->taken.token, token, strlen(token) + 1);
 	return 0;
 }
 

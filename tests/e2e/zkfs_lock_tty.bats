@@ -22,6 +22,7 @@ setup() {
 	cat >trapping <<-'END'
 		trap 'echo interrupted; exit 7' INT
 		trap 'echo terminated; exit 8' TERM
+		trap 'echo continued' CONT
 		echo begun
 		while :; do sleep 0.05; done
 	END
@@ -147,7 +148,7 @@ shell.expect("prompt> ")
 shell.run("$try")
 shell.status(42)
 shell.type("fg")
-shell.expect("trapping")
+shell.expect("continued")
 shell.key("C")
 shell.expect("prompt> ")
 shell.run("$try")
