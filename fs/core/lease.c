@@ -9,6 +9,7 @@
 #include "include/zkfs/lease.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 #include "fs/base/clock.h"
 
@@ -19,15 +20,16 @@ static int64_t lifetime(const struct zkfs_lease *lease)
 }
 
 /* The leader's pings are no further apart than this, on our clock. Each timeout
- * is twice the tick at least, and the tick may have grown. */
+ * is twice the tick at least, and this one is of the tick as it is now: no
+ * connection outlives the leader that its server follows. */
 static int64_t ping_gap(const struct zkfs_lease *lease)
 {
-	return lease->longest_ms / 4 + lease->longest_ms / 32;
+	return lease->newest_ms / 4 + lease->newest_ms / 32;
 }
 
 static int64_t period(const struct zkfs_lease *lease)
 {
-	int64_t ms = lease->shortest_ms / (lease->needed ? 12 : 6);
+	int64_t ms = lease->shortest_ms / (lease->needed ? 12 : 8);
 
 	return ms > 0 ? ms : 1;
 }
@@ -78,32 +80,34 @@ static void prove(struct zkfs_lease *lease, int64_t base_ms)
 		lease->alive = true;
 }
 
-/* The send time of the newest answered heartbeat whose answer had come by
- * `by_ms`. */
-static int64_t newest_sent(const struct zkfs_lease *lease, int64_t by_ms)
+/* The newest heartbeat whose answer had come by `by_ms`, and before `before_id`
+ * was sent; NULL: none. What was first within a millisecond is seen by the ids
+ * alone. */
+static const struct zkfs_lease_beat *newest(const struct zkfs_lease *lease,
+					    uint64_t before_id, int64_t by_ms)
 {
-	int64_t sent_ms = ZKFS_LEASE_UNKNOWN;
+	const struct zkfs_lease_beat *found = NULL;
 
 	for (int i = 0; i < ZKFS_LEASE_BEATS; i++) {
 		const struct zkfs_lease_beat *beat = &lease->beats[i];
 
 		if (acked(beat) && beat->acked_ms <= by_ms &&
-		    beat->sent_ms > sent_ms)
-			sent_ms = beat->sent_ms;
+		    beat->acked_after_id < before_id &&
+		    (!found || beat->id > found->id))
+			found = beat;
 	}
-	return sent_ms;
+	return found;
 }
 
 /* m, k and j, each the newest one that can be. */
 static int64_t proved(const struct zkfs_lease *lease)
 {
-	int64_t m_ms, k_ms;
+	const struct zkfs_lease_beat *j, *k, *m;
 
-	m_ms = newest_sent(lease, lease->now_ms);
-	k_ms = newest_sent(lease, m_ms);
-	if (k_ms == ZKFS_LEASE_UNKNOWN)
-		return ZKFS_LEASE_UNKNOWN;
-	return newest_sent(lease, k_ms - ping_gap(lease));
+	m = newest(lease, UINT64_MAX, INT64_MAX);
+	k = m ? newest(lease, m->id, INT64_MAX) : NULL;
+	j = k ? newest(lease, k->id, k->sent_ms - ping_gap(lease)) : NULL;
+	return j ? j->sent_ms : ZKFS_LEASE_UNKNOWN;
 }
 
 void zkfs_lease_init(struct zkfs_lease *lease)
@@ -121,7 +125,7 @@ static void new_session(struct zkfs_lease *lease, uint64_t generation,
 	lose(lease);
 	lease->generation = generation;
 	lease->shortest_ms = timeout_ms;
-	lease->longest_ms = timeout_ms;
+	lease->newest_ms = timeout_ms;
 	lease->base_ms = ZKFS_LEASE_UNKNOWN;
 	for (int i = 0; i < ZKFS_LEASE_BEATS; i++)
 		lease->beats[i] = (struct zkfs_lease_beat){0};
@@ -134,8 +138,7 @@ static void same_session(struct zkfs_lease *lease, int64_t timeout_ms,
 {
 	if (timeout_ms < lease->shortest_ms)
 		lease->shortest_ms = timeout_ms;
-	if (timeout_ms > lease->longest_ms)
-		lease->longest_ms = timeout_ms;
+	lease->newest_ms = timeout_ms;
 	/* A revalidation touches the session, but is not agreed on by a
 	 * quorum: an old leader may have done it. A gap's worth of it is borne
 	 * here as it is by the heartbeats. */
@@ -214,6 +217,7 @@ void zkfs_lease_acked(struct zkfs_lease *lease, uint64_t id, int64_t now_ms)
 	if (beat->id != id || !in_flight(beat))
 		return;
 	beat->acked_ms = lease->now_ms;
+	beat->acked_after_id = lease->last_id;
 	prove(lease, proved(lease));
 }
 

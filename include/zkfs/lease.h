@@ -38,7 +38,9 @@
  * to spoil that, nor may any number of heartbeats that come in a bunch. It
  * never goes back. T is twice the tick at least (the servers' default lower
  * bound, minSessionTimeout), so half a tick is T/4 at most; 9/32 T are waited
- * for, for the drift of clocks and for pings that are a little late.
+ * for, for the drift of clocks and for pings that are a little late. That T is
+ * the one of the present connection: no connection outlives the leader that its
+ * server follows, so it is of the present tick.
  *
  * The lease is lost 15/16 T after its base. With that it bears
  *   - clocks whose rates differ by 6 % (the leader's fast, ours slow), and by
@@ -51,16 +53,20 @@
  *   - an old leader that lives on for longer (a `sync` is not agreed on by a
  *     quorum); cut off from all others it does so for up to one tick after the
  *     others gave it up, so from T = 4 ticks on all is well
+ *   - servers that grant different time-outs to one session, when a shorter one
+ *     is granted and the answer that tells us so is lost or comes too late
  *   - servers with a minSessionTimeout below two ticks, and observers that
  *     hang on a follower (observerMasterPort), whose touches take two hops
  *   - a virtual machine that is frozen with its clock, and whatever a program
  *     does between its look at the lease and the deed. The token is for these.
  *
- * No false loss: heartbeats are due each T/12 while the lease is needed, and if
- * each is answered within T/6 it is never lost. Without need they are due each
- * T/6, instead of the client library's own ping each T/3: so that the three
- * are there when a lock is wanted, and the first grant need not wait for half
- * of T; that bears answers within T/8.
+ * No false loss: heartbeats are due each T/12 while the lease is needed, and
+ * each T/8 otherwise, instead of the client library's own ping each T/3: so
+ * that the three are there when a lock is wanted, and the first grant need not
+ * wait for half of T. If each is answered within T/8 the lease is never lost;
+ * within T/11, when what is needed changes meanwhile. A session that has a
+ * time-out of more than twice its shortest one may never come alive: it would
+ * wait for a ping for longer than the lease lasts.
  *
  * A loss is for ever. The epoch grows with each, and with each new session:
  * whoever joined or was granted in an earlier one has lost what it had, though
@@ -81,7 +87,8 @@
 struct zkfs_lease_beat {
 	uint64_t id; /* 0: none */
 	int64_t sent_ms;
-	int64_t acked_ms; /* ZKFS_LEASE_UNKNOWN: in flight */
+	int64_t acked_ms;	 /* ZKFS_LEASE_UNKNOWN: in flight */
+	uint64_t acked_after_id; /* the last one sent when its answer came */
 };
 
 /* Its fields are the module's own. */
@@ -92,7 +99,7 @@ struct zkfs_lease {
 	uint64_t last_id;
 	int64_t now_ms;	     /* the latest time we were told */
 	int64_t shortest_ms; /* timeouts negotiated in this session */
-	int64_t longest_ms;
+	int64_t newest_ms;
 	int64_t base_ms; /* ZKFS_LEASE_UNKNOWN: none */
 	int64_t sent_ms; /* the last heartbeat; ZKFS_LEASE_UNKNOWN: none */
 	bool connected;
@@ -107,8 +114,8 @@ struct zkfs_lease {
 void zkfs_lease_init(struct zkfs_lease *lease);
 
 /* Connected, or reconnected, to this session (counted from 1) with this
- * negotiated timeout. Should that change within a session the shorter one
- * counts from then on: a new leader goes by the one from its creation.
+ * negotiated timeout. Should that change within a session the lease lasts by
+ * the shortest from then on: a new leader goes by the one from its creation.
  * `begun_ms`: when the connection that succeeded was begun, or any time before
  * that: the leader was touched after it, by the creation of the session or by
  * its revalidation, so what is new can be granted at once. ZKFS_LEASE_UNKNOWN:

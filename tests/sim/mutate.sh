@@ -167,7 +167,7 @@ mutate blocker-gone-before-asked lockq_recipe \
 mutate lease-outlives-the-session lease \
 	's/return lease->shortest_ms - lease->shortest_ms \/ 16;/return lease->shortest_ms + lease->shortest_ms \/ 4;/'
 mutate lease-by-one-heartbeat lease \
-	's/^\treturn newest_sent\(lease, k_ms - ping_gap\(lease\)\);/\treturn m_ms;/'
+	's/^\treturn j \? j->sent_ms/\treturn m ? m->sent_ms/'
 mutate lease-over-is-nothing lockq \
 	'/^void zkfs_lockq_lose/,/^}/ s/if \(zkfs_lockq_is_queued\(lockq\)\)/if (lockq->over)/'
 
