@@ -61,68 +61,67 @@ struct spec {
 };
 
 /* X(name, setter, field, value, line of help); "" stays unsaid */
-#define OPTIONS(X)                                                              \
-	X("uid", set_uid, opts.uid, NEEDS_VALUE,                                \
-	  "  uid=USER                 owner of all files (you)\n")              \
-	X("gid", set_gid, opts.gid, NEEDS_VALUE,                                \
-	  "  gid=GROUP                group of all files (yours)\n")            \
-	X("umask", set_mode, umask, NEEDS_VALUE,                                \
-	  "  umask=MODE               permission bits taken away, octal\n"      \
-	  "                           (that of the process)\n")                 \
-	X("fmask", set_mode, opts.fmask, NEEDS_VALUE,                           \
-	  "  fmask=MODE               the same for files (umask)\n")            \
-	X("dmask", set_mode, opts.dmask, NEEDS_VALUE,                           \
-	  "  dmask=MODE               the same for directories (umask)\n")      \
-	X("ro", set_true, opts.ro, NO_VALUE,                                    \
-	  "  ro                       nothing can be changed\n")                \
-	X("rw", set_false, opts.ro, NO_VALUE, "")                               \
-	X("sync", set_true, opts.sync, NO_VALUE,                                \
-	  "  sync                     every write(2) is a commit\n")            \
-	X("async", set_false, opts.sync, NO_VALUE, "")                          \
-	X("sync_open", set_true, opts.sync_open, NO_VALUE,                      \
-	  "  sync_open                each open sees what any client did\n"     \
-	  "                           before\n")                                \
-	X("strict", set_true, opts.strict, NO_VALUE,                            \
-	  "  strict                   chmod, chown and explicit times fail\n")  \
-	X("allow_other", set_true, opts.allow_other, NO_VALUE,                  \
-	  "  allow_other              let other users in; switches\n"           \
-	  "                           default_permissions on\n")                \
-	X("default_permissions", set_true, opts.default_permissions, NO_VALUE,  \
-	  "  default_permissions      the kernel checks owner and mode\n")      \
-	X("auto_unmount", set_true, opts.auto_unmount, NO_VALUE,                \
-	  "  auto_unmount             unmount when the daemon dies\n")          \
-	X("inotify", set_true, opts.inotify, NO_VALUE, "")                      \
-	X("noinotify", set_false, opts.inotify, NO_VALUE,                       \
-	  "  noinotify                inotify tells nothing of changes made\n"  \
-	  "                           elsewhere\n")                             \
-	X("timeo", set_timeo, opts.timeo_ms, NEEDS_VALUE,                       \
-	  "  timeo=SECONDS            how long requests wait for a server\n"    \
-	  "                           (session_timeout)\n")                     \
-	X("session_timeout", set_session_timeout, opts.session_timeout_ms,      \
-	  NEEDS_VALUE,                                                          \
-	  "  session_timeout=SECONDS  asked of the server (10)\n")              \
-	X("cache_nodes", set_count, opts.cache_nodes, NEEDS_VALUE,              \
-	  "  cache_nodes=N            nodes that are kept under watches\n"      \
-	  "                           (100000); 0: none\n")                     \
-	X("cache_data", set_bytes, opts.cache_data, NEEDS_VALUE,                \
-	  "  cache_data=BYTES         file data that is kept: K, M, G (64M)\n") \
-	X("watch_paths", set_bytes, opts.watch_paths, NEEDS_VALUE,              \
-	  "  watch_paths=BYTES        paths that are watched (8M)\n")           \
-	X("dataname", set_filename, opts.dataname, NEEDS_VALUE,                 \
-	  "  dataname=NAME            the file that is a directory's data\n"    \
-	  "                           (.data)\n")                               \
-	X("ctlname", set_ctlname, opts.ctlname, OPTIONAL_VALUE,                 \
-	  "  ctlname=NAME             the directory of status and metrics,\n"   \
-	  "                           empty: none (.zkfs)\n")                   \
-	X("lockroot", set_lockroot, opts.lockroots, NEEDS_VALUE,                \
-	  "  lockroot=PATH            a directory of locks; may be repeated\n"  \
-	  "                           (/locks)\n")                              \
-	X("locknames", set_locknames, opts.locknames, NEEDS_VALUE,              \
-	  "  locknames=KIND[:KIND]    clients to exclude: curator, kazoo,\n"    \
-	  "                           curator-rw or all (all)\n")               \
-	X("authfile", set_string, opts.authfile, NEEDS_VALUE,                   \
-	  "  authfile=FILE            credentials, lines of SCHEME SECRET;\n"   \
-	  "                           a file that only you can read\n")         \
+#define OPTIONS(X)                                                                \
+	X("uid", set_uid, opts.uid, NEEDS_VALUE,                                  \
+	  "  uid=USER                 owner of all files (you)\n")                \
+	X("gid", set_gid, opts.gid, NEEDS_VALUE,                                  \
+	  "  gid=GROUP                group of all files (yours)\n")              \
+	X("umask", set_mode, umask, NEEDS_VALUE,                                  \
+	  "  umask=MODE               permission bits taken away, octal\n"        \
+	  "                           (that of the process)\n")                   \
+	X("fmask", set_mode, opts.fmask, NEEDS_VALUE,                             \
+	  "  fmask=MODE               the same for files (umask)\n")              \
+	X("dmask", set_mode, opts.dmask, NEEDS_VALUE,                             \
+	  "  dmask=MODE               the same for directories (umask)\n")        \
+	X("ro", set_true, opts.ro, NO_VALUE,                                      \
+	  "  ro                       nothing can be changed\n")                  \
+	X("rw", set_false, opts.ro, NO_VALUE, "")                                 \
+	X("sync", set_true, opts.sync, NO_VALUE,                                  \
+	  "  sync                     every write(2) is a commit\n")              \
+	X("async", set_false, opts.sync, NO_VALUE, "")                            \
+	X("sync_open", set_true, opts.sync_open, NO_VALUE,                        \
+	  "  sync_open                each open sees what any client did\n"       \
+	  "                           before\n")                                  \
+	X("strict", set_true, opts.strict, NO_VALUE,                              \
+	  "  strict                   chmod, chown and explicit times fail\n")    \
+	X("allow_other", set_true, opts.allow_other, NO_VALUE,                    \
+	  "  allow_other              let other users in; switches\n"             \
+	  "                           default_permissions on\n")                  \
+	X("default_permissions", set_true, opts.default_permissions, NO_VALUE,    \
+	  "  default_permissions      the kernel checks owner and mode\n")        \
+	X("auto_unmount", set_true, opts.auto_unmount, NO_VALUE,                  \
+	  "  auto_unmount             unmount when the daemon dies\n")            \
+	X("inotify", set_true, opts.inotify, NO_VALUE,                            \
+	  "  inotify                  inotify tells of changes made elsewhere\n") \
+	X("noinotify", set_false, opts.inotify, NO_VALUE, "")                     \
+	X("timeo", set_timeo, opts.timeo_ms, NEEDS_VALUE,                         \
+	  "  timeo=SECONDS            how long requests wait for a server\n"      \
+	  "                           (session_timeout)\n")                       \
+	X("session_timeout", set_session_timeout, opts.session_timeout_ms,        \
+	  NEEDS_VALUE,                                                            \
+	  "  session_timeout=SECONDS  asked of the server (10)\n")                \
+	X("cache_nodes", set_count, opts.cache_nodes, NEEDS_VALUE,                \
+	  "  cache_nodes=N            nodes that are kept under watches\n"        \
+	  "                           (100000); 0: none\n")                       \
+	X("cache_data", set_bytes, opts.cache_data, NEEDS_VALUE,                  \
+	  "  cache_data=BYTES         file data that is kept: K, M, G (64M)\n")   \
+	X("watch_paths", set_bytes, opts.watch_paths, NEEDS_VALUE,                \
+	  "  watch_paths=BYTES        paths that are watched (8M)\n")             \
+	X("dataname", set_filename, opts.dataname, NEEDS_VALUE,                   \
+	  "  dataname=NAME            the file that is a directory's data\n"      \
+	  "                           (.data)\n")                                 \
+	X("ctlname", set_ctlname, opts.ctlname, OPTIONAL_VALUE,                   \
+	  "  ctlname=NAME             the directory of status and metrics,\n"     \
+	  "                           empty: none (.zkfs)\n")                     \
+	X("lockroot", set_lockroot, opts.lockroots, NEEDS_VALUE,                  \
+	  "  lockroot=PATH            a directory of locks; may be repeated\n"    \
+	  "                           (/locks)\n")                                \
+	X("locknames", set_locknames, opts.locknames, NEEDS_VALUE,                \
+	  "  locknames=KIND[:KIND]    clients to exclude: curator, kazoo,\n"      \
+	  "                           curator-rw or all (all)\n")                 \
+	X("authfile", set_string, opts.authfile, NEEDS_VALUE,                     \
+	  "  authfile=FILE            credentials, lines of SCHEME SECRET;\n"     \
+	  "                           a file that only you can read\n")           \
 	X("remount", refuse_remount, opts, NO_VALUE, "")
 
 /* What mount(8), fstab and /sbin/mount.* hand on, and what has no meaning
@@ -732,7 +731,6 @@ int zkfs_opts_parse(int argc, char *const *argv, struct zkfs_opts *ret_opts,
 				.session_timeout_ms =
 					DEFAULT_SESSION_TIMEOUT_MS,
 				.locknames = ZKFS_FAMILY_ALL,
-				.inotify = true,
 				.cache_nodes = DEFAULT_CACHE_NODES,
 				.cache_data = DEFAULT_CACHE_DATA,
 				.watch_paths = DEFAULT_WATCH_PATHS,

@@ -33,7 +33,7 @@ struct zkfs_opts {
 	bool sync_open; /* an open sees what any client did before */
 	bool strict;	/* chmod, chown, explicit times answer EPERM */
 	bool allow_other;
-	bool inotify; /* changes made elsewhere are told to it; default */
+	bool inotify;		  /* changes made elsewhere are told to it */
 	bool default_permissions; /* also switched on by allow_other */
 	bool auto_unmount;
 	size_t cache_nodes;	/* cache_nodes=N; default 100000 */

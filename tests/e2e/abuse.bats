@@ -464,6 +464,15 @@ znode() {
 
 # -- crowds ------------------------------------------------------------------
 
+# has_room MOUNT MIB: it never had more; what a sanitizer needs is not counted.
+has_room() {
+	case $ZKFS_BUILD in
+	*asan*) return ;;
+	esac
+	[ "$(memory_of "$1")" -lt "$2" ] ||
+		fail "$1 had $(memory_of "$1") MiB, more than $2"
+}
+
 # memory_of MOUNT: the most it ever had, in MiB.
 memory_of() {
 	echo "$(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' \
@@ -485,7 +494,7 @@ memory_of() {
 	zk_as crowd close
 	zk await_children /locks/x 3 60 >/dev/null
 	said me held
-	[ "$(memory_of A)" -lt "$((before + 100))" ]
+	has_room A $((before + 100))
 	free me
 	nothing_left
 }
@@ -530,6 +539,6 @@ for i in range(n):
 	zk await_children /locks/x 0 120 >/dev/null
 	works "$A"
 	for dir in A B; do
-		[ "$(memory_of "$dir")" -lt "$((100 + ${CROWD:-1000} / 25))" ]
+		has_room "$dir" $((100 + ${CROWD:-1000} / 25))
 	done
 }

@@ -64,7 +64,7 @@ tells() {
 @test "inotify: data, names and directories that others change" {
 	zk create /d/f one
 	zk create /d/g
-	zk_mount A
+	zk_mount A inotify
 	listen "$A/d" modify,close_write,create,delete,attrib,move
 	zk set /d/f two
 	told "d/f MODIFY"
@@ -86,7 +86,7 @@ tells() {
 
 @test "inotify: -r follows directories that others make" {
 	zk create /d/sub/f one
-	zk_mount A
+	zk_mount A inotify
 	listen "$A/d" modify,create,delete -r
 	zk set /d/sub/f two
 	told "d/sub/f MODIFY"
@@ -105,7 +105,7 @@ tells() {
 
 @test "inotify: a file that is watched itself, to its end" {
 	zk create /f one
-	zk_mount A
+	zk_mount A inotify
 	listen "$A/f" modify,close_write,delete_self
 	zk set /f two
 	told "f MODIFY"
@@ -141,7 +141,7 @@ act() {
 	kill "$LISTENER"
 	rmdir "$A"
 	zk create /d
-	zk_mount A
+	zk_mount A inotify
 	listen "$A/d" all_events
 	act "$A/d"
 	told "d/last DELETE"
@@ -161,8 +161,8 @@ listens_plainly() {
 
 @test "inotify: of two mounts each tells what the other does" {
 	zk create /d
-	zk_mount A
-	zk_mount B
+	zk_mount A inotify
+	zk_mount B inotify
 	listen "$A/d" create,delete,close_write,modify,move
 	echo one >"$B/d/f"
 	told "d/f CREATE"
@@ -181,7 +181,7 @@ listens_plainly() {
 @test "inotify: a directory's data, and a file that becomes a directory" {
 	zk create /d/sub/x
 	zk create /d/f data
-	zk_mount A
+	zk_mount A inotify
 	listen "$A/d" modify,create,delete -r
 	zk set /d/sub text
 	told "d/sub/.data MODIFY"
@@ -199,7 +199,7 @@ listens_plainly() {
 @test "inotify: a storm is told as one or a few, and not answered by another" {
 	local n version
 	zk create /d/f 0
-	zk_mount A
+	zk_mount A inotify
 	listen "$A/d" close_write
 	for n in {1..200}; do
 		zk_as foreign set /d/f "$n"
@@ -222,7 +222,7 @@ last_is() {
 @test "inotify: changes made while the emitter is stopped are told later" {
 	local pid
 	zk create /d/f one
-	zk_mount A
+	zk_mount A inotify
 	pid=$(emitter_of "${MOUNT_PID[A]}")
 	listen "$A/d" modify,create
 	kill -STOP "$pid"
@@ -244,7 +244,7 @@ last_is() {
 @test "inotify: changes made while there is no connection are told after it" {
 	zk create /d/f one
 	zk create /d/gone
-	mount_by_proxy
+	mount_by_proxy inotify
 	listen "$A/d" modify,create,delete
 	kill -STOP "$PROXY"
 	zk_as foreign set /d/f two
@@ -263,7 +263,7 @@ last_is() {
 @test "inotify: the emitter killed, the daemon goes on and says so once" {
 	local pid
 	zk create /d/f one
-	zk_mount A
+	zk_mount A inotify
 	pid=$(emitter_of "${MOUNT_PID[A]}")
 	is "$(ps -o args= -p "$pid")" "zkfs-emitter $A"
 	kill -KILL "$pid"
@@ -279,7 +279,7 @@ last_is() {
 
 @test "inotify: the emitter ends with a daemon that is killed" {
 	local pid
-	zk_mount A
+	zk_mount A inotify
 	pid=$(emitter_of "${MOUNT_PID[A]}")
 	kill -STOP "$pid"
 	zk_crash A
@@ -287,10 +287,10 @@ last_is() {
 	umount "$A"
 }
 
-@test "inotify: -o noinotify and -o ro have no emitter" {
+@test "inotify: without -o inotify, and with -o ro, there is no emitter" {
 	zk create /d/f one
-	zk_mount A noinotify
-	zk_mount B ro
+	zk_mount A
+	zk_mount B inotify,ro
 	[ -z "$(emitter_of "${MOUNT_PID[A]}")" ]
 	[ -z "$(emitter_of "${MOUNT_PID[B]}")" ]
 	listen "$A/d" modify,create
@@ -305,7 +305,7 @@ last_is() {
 
 @test "inotify: what is mounted over the mount point is left alone" {
 	zk create /d/f one
-	zk_mount A
+	zk_mount A inotify
 	ls -l "$A/d"
 	within 5 settled
 	mkdir over
@@ -326,7 +326,7 @@ last_is() {
 
 @test "inotify: a mount that is watched can be unmounted" {
 	zk create /d/f one
-	zk_mount A
+	zk_mount A inotify
 	listen "$A/d" modify,unmount
 	zk set /d/f two
 	told "d/f MODIFY"
@@ -337,7 +337,7 @@ last_is() {
 @test "inotify: tail -F goes on with a file that others replace" {
 	zk create /f "one
 "
-	zk_mount A
+	zk_mount A inotify
 	timeout 40 tail -n +1 -F "$A/f" >tailed 2>/dev/null 3>&- 4>&- &
 	within 10 grep -qx one tailed
 	zk delete /f

@@ -243,9 +243,12 @@ static void test_flags(void **state)
 	assert_true(opts.default_permissions);
 	assert_true(opts.auto_unmount);
 	assert_false(opts.allow_other);
+	assert_false(opts.inotify);
+	zkfs_opts_fini(&opts);
+	opts = with("inotify");
 	assert_true(opts.inotify);
 	zkfs_opts_fini(&opts);
-	opts = with("noinotify");
+	opts = with("inotify,noinotify");
 	assert_false(opts.inotify);
 	zkfs_opts_fini(&opts);
 	assert_refused("ro=1", "option 'ro' takes no value");
@@ -660,7 +663,7 @@ static void test_help_against_the_options(void **state)
 		"locknames",	"ctlname",
 		"cache_nodes",	"cache_data",
 		"watch_paths",	"sync_open",
-		"noinotify",
+		"inotify",
 	};
 	const char *at = strstr(zkfs_opts_help(), "\nMount options");
 	size_t n = 0;
