@@ -246,11 +246,6 @@ void zkfs_cache_settled(struct zkfs_fs *fs, struct zkfs_node *node)
 	tell(fs, node, ZKFS_COVER_NAME);
 }
 
-bool zkfs_cache_name_is_promised(const struct zkfs_node *node)
-{
-	return node->cached && (node->cached->cover.promised & ZKFS_COVER_NAME);
-}
-
 /* What is known */
 
 /* The root has no name to lose. */

@@ -91,8 +91,6 @@ void zkfs_cache_given_up(struct zkfs_fs *fs, struct zkfs_cache_ask *ask);
 void zkfs_cache_keep(struct zkfs_fs *fs, struct zkfs_node *node,
 		     struct zkfs_buf *data);
 
-/* The kernel does not look the name up any more before it opens it. */
-bool zkfs_cache_name_is_promised(const struct zkfs_node *node);
 /* A change that this mount makes to the node's name has ended. */
 void zkfs_cache_settled(struct zkfs_fs *fs, struct zkfs_node *node);
 /* The connection came or went. */

@@ -387,7 +387,7 @@ static bool open_fresh(struct open_op *open)
 
 	if (!(file->commit.flags & ZKFS_COMMIT_TRUNC) || !node->seen_ms ||
 	    !node->current || node->adopt || node->n_own_changes > 0 ||
-	    zkfs_cache_name_is_promised(node) ||
+	    node->cached || /* then the kernel may not have looked it up */
 	    zkfs_clock_ms() - node->seen_ms > FRESH_MS ||
 	    !zkfs_zk_connected(open->op.fs->zk))
 		return false;
