@@ -1,80 +1,34 @@
 /*
- * dir: a listing is a snapshot of the child list, taken when reading starts (or
- * starts again: rewinddir(3)), so that it is complete however children come
- * and go meanwhile. The attributes that READDIRPLUS wants are fetched one
- * `exists` a child, many in flight, and ahead of what the kernel asks for, so
- * that the server works while `ls` digests.
- *
- * A directory's own data is listed last: `cp -a` and `tar -x` then make the
- * children first, and the znode is a directory when its data is written.
+ * dir: a directory is listed from a snapshot (ops/listing), taken when reading
+ * starts, or starts again: rewinddir(3). The attributes that READDIRPLUS wants
+ * are fetched ahead (ops/ahead).
  */
 #include "fs/ops/dir.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
-#include "fs/base/log.h"
 #include "fs/base/util.h"
-#include "fs/ops/control.h"
+#include "fs/ops/ahead.h"
 #include "fs/ops/entry.h"
+#include "fs/ops/listing.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lockdir.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/notify.h"
 #include "fs/ops/reply.h"
-#include "include/zkfs/path.h"
 
-/* How many entries ahead of the kernel attributes are fetched. */
-#define AHEAD 512
 /* A child whose attributes could not be had; the kernel asks for it itself. */
 #define UNKNOWN_INO 0xffffffff
-
-enum entry_kind {
-	ENTRY_DOT,
-	ENTRY_DOTDOT,
-	ENTRY_CHILD,
-	ENTRY_CONTENDER,
-	ENTRY_LOCKDIR,
-	ENTRY_DATA,
-};
-
-enum entry_state {
-	ENTRY_IDLE,
-	ENTRY_ASKED,
-	ENTRY_READY, /* stat is valid */
-	ENTRY_GONE,
-	ENTRY_FAILED,
-};
-
-struct entry {
-	enum entry_kind kind;
-	enum entry_state state;
-	char *name;
-	struct zkfs_stat stat;
-};
 
 struct zkfs_dir {
 	struct zkfs_handle handle;
 	struct zkfs_fs *fs;
-	bool loaded;
-	struct entry *entries;
-	size_t n_entries;
-	struct zkfs_link fetches; /* struct fetch, under way */
-	struct zkfs_link waiters; /* struct list_op, for fetches */
-};
-
-/* One child's attributes on their way. */
-struct fetch {
-	struct zkfs_dir *dir;
-	size_t index;
-	char *path;
-	struct zkfs_zk_req req;
-	struct zkfs_cache_ask ask;
-	struct zkfs_link link;
+	struct zkfs_listing listing;
+	struct zkfs_ahead ahead;
+	struct zkfs_link waiters; /* struct list_op, for attributes */
 };
 
 struct list_op {
@@ -91,138 +45,11 @@ struct list_op {
 
 static void serve(struct list_op *list);
 
-/* The snapshot */
-
-static void fetch_free(struct fetch *fetch)
-{
-	zkfs_zk_cancel(fetch->dir->fs->zk, &fetch->req);
-	zkfs_cache_given_up(fetch->dir->fs, &fetch->ask);
-	zkfs_list_remove(&fetch->link);
-	free(fetch->path);
-	free(fetch);
-}
-
 static void unload(struct zkfs_dir *dir)
 {
-	struct zkfs_link *first;
-
-	while ((first = zkfs_list_first(&dir->fetches)))
-		fetch_free(zkfs_list_entry(first, struct fetch, link));
-	for (size_t i = 0; i < dir->n_entries; i++)
-		free(dir->entries[i].name);
-	free(dir->entries);
-	dir->entries = NULL;
-	dir->n_entries = 0;
-	dir->loaded = false;
+	zkfs_ahead_cancel(&dir->ahead);
+	zkfs_listing_unload(&dir->listing);
 }
-
-static int compare_names(const void *a, const void *b)
-{
-	const struct entry *left = a, *right = b;
-
-	return strcmp(left->name, right->name);
-}
-
-static int add_entry(struct zkfs_dir *dir, enum entry_kind kind,
-		     const char *name)
-{
-	struct entry *entry = &dir->entries[dir->n_entries];
-
-	*entry = (struct entry){.kind = kind, .name = strdup(name)};
-	if (!entry->name)
-		return -ENOMEM;
-	dir->n_entries++;
-	return 0;
-}
-
-/* Names that cannot be file names are left out; the data file's name, if a
- * child has it, means the data, and that of the control directory that. */
-static bool can_show(const struct zkfs_dir *dir, const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 0 && len <= ZKFS_NAME_MAX && !strchr(name, '/') &&
-	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-	       strcmp(name, dir->fs->config.dataname) != 0 &&
-	       !zkfs_control_has(dir->fs, dir->handle.node, name);
-}
-
-static int add_children(struct zkfs_dir *dir, const struct zkfs_zk_reply *reply)
-{
-	size_t first = dir->n_entries, skipped = 0;
-
-	for (size_t i = 0; i < reply->n_names; i++) {
-		if (!can_show(dir, reply->names[i])) {
-			skipped++;
-			continue;
-		}
-		if (add_entry(dir, ENTRY_CHILD, reply->names[i]) < 0)
-			return -ENOMEM;
-	}
-	if (skipped)
-		zkfs_warning("\"%s\": %zu children cannot be shown as files "
-			     "(their names are too long or taken)",
-			     dir->handle.node->name, skipped);
-	qsort(dir->entries + first, dir->n_entries - first,
-	      sizeof(*dir->entries), compare_names);
-	return 0;
-}
-
-static int add_contenders(struct zkfs_dir *dir, const char *lock,
-			  const struct zkfs_zk_reply *reply)
-{
-	const char *held = zkfs_lockdir_held_in(dir->fs, lock);
-	char **names;
-	size_t n;
-	int error = zkfs_entry_display(dir->fs, lock, reply->names,
-				       reply->n_names, &names, &n);
-
-	if (error)
-		return error;
-	for (size_t i = 0; i < n; i++) {
-		enum entry_kind kind = held && strcmp(names[i], held) == 0
-					       ? ENTRY_LOCKDIR
-					       : ENTRY_CONTENDER;
-
-		if (!error)
-			error = add_entry(dir, kind, names[i]);
-		free(names[i]);
-	}
-	free(names);
-	return error;
-}
-
-static int load(struct zkfs_dir *dir, const char *path,
-		const struct zkfs_zk_reply *reply)
-{
-	int error;
-
-	unload(dir);
-	dir->entries = calloc(reply->n_names + 3, sizeof(*dir->entries));
-	if (!dir->entries)
-		return -ENOMEM;
-	error = add_entry(dir, ENTRY_DOT, ".");
-	if (!error)
-		error = add_entry(dir, ENTRY_DOTDOT, "..");
-	if (error)
-		return error;
-	if (zkfs_lock_is_lock(dir->fs, path)) {
-		error = add_contenders(dir, path, reply);
-	} else {
-		error = add_children(dir, reply);
-		if (!error && reply->stat->data_length > 0) {
-			error = add_entry(dir, ENTRY_DATA,
-					  dir->fs->config.dataname);
-			if (!error)
-				dir->entries[dir->n_entries - 1].stat =
-					*reply->stat;
-		}
-	}
-	dir->loaded = !error;
-	return error;
-}
-
-/* Attributes of the children */
 
 /* Serves all who wait: a new snapshot has come, or could not be kept. */
 static void wake(struct zkfs_dir *dir)
@@ -236,7 +63,7 @@ static void wake(struct zkfs_dir *dir)
 			zkfs_list_entry(first, struct list_op, waiting);
 
 		zkfs_list_remove(first);
-		if (dir->loaded)
+		if (dir->listing.loaded)
 			serve(list);
 		else
 			zkfs_reply_error(list, -ENOMEM);
@@ -244,8 +71,10 @@ static void wake(struct zkfs_dir *dir)
 }
 
 /* Serves those for whom this entry was the last that was missing. */
-static void settled(struct zkfs_dir *dir, size_t index)
+static void on_settled(struct zkfs_ahead *ahead, size_t index)
 {
+	struct zkfs_dir *dir = zkfs_container_of(ahead, struct zkfs_dir, ahead);
+
 	zkfs_list_for_each_safe(it, &dir->waiters) {
 		struct list_op *list =
 			zkfs_list_entry(it, struct list_op, waiting);
@@ -258,114 +87,14 @@ static void settled(struct zkfs_dir *dir, size_t index)
 	}
 }
 
-static struct zkfs_node *find_child(const struct zkfs_dir *dir,
-				    const struct entry *entry)
-{
-	return zkfs_tree_find(&dir->fs->tree, dir->handle.node, entry->name);
-}
-
-static void cover_entry(struct fetch *fetch, const struct zkfs_zk_reply *reply)
-{
-	struct zkfs_dir *dir = fetch->dir;
-	struct zkfs_node *node;
-
-	if (!fetch->ask.cached)
-		return;
-	node = zkfs_meta_intern(dir->fs, dir->handle.node,
-				dir->entries[fetch->index].name, reply->stat);
-	if (!node)
-		return;
-	zkfs_cache_answered(dir->fs, &fetch->ask, &fetch->req, reply, node);
-	zkfs_tree_unref(&dir->fs->tree, node);
-}
-
-static void on_fetched(struct zkfs_zk_req *req,
-		       const struct zkfs_zk_reply *reply)
-{
-	struct fetch *fetch = zkfs_container_of(req, struct fetch, req);
-	struct zkfs_dir *dir = fetch->dir;
-	size_t index = fetch->index;
-	struct entry *entry = &dir->entries[index];
-
-	if (reply->error == ZKFS_E_NONODE) {
-		entry->state = ENTRY_GONE;
-	} else if (reply->error) {
-		entry->state = ENTRY_FAILED;
-	} else {
-		entry->state = ENTRY_READY;
-		entry->stat = *reply->stat;
-		cover_entry(fetch, reply);
-	}
-	fetch_free(fetch);
-	settled(dir, index);
-}
-
-/* One that the kernel knows already is worth a watch; of those that come by for
- * the first time most are never seen again. */
-static void fetch_ask(struct fetch *fetch)
-{
-	struct zkfs_dir *dir = fetch->dir;
-	struct zkfs_node *node = find_child(dir, &dir->entries[fetch->index]);
-
-	fetch->req.kind = ZKFS_ZK_EXISTS;
-	if (node)
-		zkfs_cache_ask(dir->fs, &fetch->ask, &fetch->req, node, false);
-}
-
-static bool fetch_cached(struct zkfs_dir *dir, struct entry *entry)
-{
-	struct zkfs_node *node = find_child(dir, entry);
-
-	if (!node || !zkfs_cache_has_attr(dir->fs, node))
-		return false;
-	entry->state = ENTRY_READY;
-	entry->stat = node->stat;
-	return true;
-}
-
-static void fetch_entry(struct zkfs_dir *dir, const char *path, size_t index)
-{
-	struct entry *entry = &dir->entries[index];
-	struct fetch *fetch;
-
-	if (fetch_cached(dir, entry))
-		return;
-	/* Without memory the kernel asks for this one itself. */
-	entry->state = ENTRY_FAILED;
-	fetch = calloc(1, sizeof(*fetch));
-	if (!fetch)
-		return;
-	fetch->dir = dir;
-	fetch->index = index;
-	fetch->path = zkfs_path_join(path, entry->name);
-	if (!fetch->path) {
-		free(fetch);
-		return;
-	}
-	entry->state = ENTRY_ASKED;
-	fetch->req = (struct zkfs_zk_req){
-		.path = fetch->path,
-		.deadline_ms = zkfs_fs_patience(dir->fs),
-		.done = on_fetched,
-	};
-	fetch_ask(fetch);
-	zkfs_list_append(&dir->fetches, &fetch->link);
-	zkfs_zk_submit(dir->fs->zk, &fetch->req);
-}
-
-static bool is_settled(const struct entry *entry)
-{
-	return entry->kind != ENTRY_CHILD || entry->state >= ENTRY_READY;
-}
-
 /* How many entries from the op's offset on fit into its buffer. */
 static size_t fitting(const struct list_op *list)
 {
 	const struct zkfs_dir *dir = list->dir;
 	size_t used = 0, n = 0;
 
-	while (list->off + n < dir->n_entries) {
-		const char *name = dir->entries[list->off + n].name;
+	while (list->off + n < dir->listing.n) {
+		const char *name = dir->listing.entries[list->off + n].name;
 
 		used += fuse_add_direntry_plus(list->op.req, NULL, 0, name,
 					       NULL, 0);
@@ -380,19 +109,10 @@ static size_t fitting(const struct list_op *list)
 static bool fetch_all(struct list_op *list)
 {
 	struct zkfs_dir *dir = list->dir;
-	size_t ahead;
 
 	list->need = list->off + fitting(list);
-	list->missing = 0;
-	ahead = list->need + AHEAD;
-	for (size_t i = list->off; i < dir->n_entries && i < ahead; i++) {
-		struct entry *entry = &dir->entries[i];
-
-		if (entry->kind == ENTRY_CHILD && entry->state == ENTRY_IDLE)
-			fetch_entry(dir, list->op.path, i);
-		if (i < list->need && !is_settled(entry))
-			list->missing++;
-	}
+	list->missing = zkfs_ahead_fetch(&dir->ahead, list->op.path, list->off,
+					 list->need);
 	return list->missing == 0;
 }
 
@@ -400,7 +120,8 @@ static bool fetch_all(struct list_op *list)
 
 /* What a listing has shown is no look-up to a truncating open, which would take
  * its version from it (ops/file). */
-static struct zkfs_node *listed_node(struct list_op *list, struct entry *entry)
+static struct zkfs_node *listed_node(struct list_op *list,
+				     struct zkfs_listed *entry)
 {
 	struct zkfs_node *node = zkfs_meta_intern(list->op.fs, list->op.node,
 						  entry->name, &entry->stat);
@@ -410,30 +131,31 @@ static struct zkfs_node *listed_node(struct list_op *list, struct entry *entry)
 	return node;
 }
 
-static struct zkfs_node *entry_node(struct list_op *list, struct entry *entry)
+static struct zkfs_node *entry_node(struct list_op *list,
+				    struct zkfs_listed *entry)
 {
 	struct zkfs_fs *fs = list->op.fs;
 	struct zkfs_node *dir = list->op.node;
 
 	switch (entry->kind) {
-	case ENTRY_CHILD:
-		if (entry->state != ENTRY_READY)
+	case ZKFS_LISTED_CHILD:
+		if (entry->state != ZKFS_LISTED_READY)
 			return NULL;
 		return listed_node(list, entry);
-	case ENTRY_DATA:
+	case ZKFS_LISTED_DATA:
 		return zkfs_tree_intern(&fs->tree, dir, entry->name,
 					ZKFS_TYPE_DATA, entry->stat.czxid);
-	case ENTRY_CONTENDER:
+	case ZKFS_LISTED_CONTENDER:
 		return zkfs_tree_intern(&fs->tree, dir, entry->name,
 					ZKFS_TYPE_ENTRY, 0);
-	case ENTRY_LOCKDIR:
+	case ZKFS_LISTED_LOCKDIR:
 		return zkfs_lockdir_node(fs, dir, list->op.path, entry->name);
 	default:
 		return NULL;
 	}
 }
 
-static void entry_stat(struct list_op *list, struct entry *entry,
+static void entry_stat(struct list_op *list, struct zkfs_listed *entry,
 		       const struct zkfs_node *node, struct stat *ret_st)
 {
 	zkfs_autofree char *path = NULL;
@@ -444,22 +166,24 @@ static void entry_stat(struct list_op *list, struct entry *entry,
 	}
 	path = zkfs_tree_path(node);
 	zkfs_node_stat(list->op.fs, node, path ? path : "",
-		       entry->kind == ENTRY_DATA ? &entry->stat : &node->stat,
+		       entry->kind == ZKFS_LISTED_DATA ? &entry->stat
+						       : &node->stat,
 		       ret_st);
 }
 
-static void plain_stat(const struct entry *entry, struct stat *ret_st)
+static void plain_stat(const struct zkfs_listed *entry, struct stat *ret_st)
 {
 	*ret_st = (struct stat){.st_ino = UNKNOWN_INO};
-	if (entry->kind == ENTRY_DOT || entry->kind == ENTRY_DOTDOT ||
-	    entry->kind == ENTRY_LOCKDIR)
+	if (entry->kind == ZKFS_LISTED_DOT ||
+	    entry->kind == ZKFS_LISTED_DOTDOT ||
+	    entry->kind == ZKFS_LISTED_LOCKDIR)
 		ret_st->st_mode = S_IFDIR;
-	else if (entry->kind != ENTRY_CHILD)
+	else if (entry->kind != ZKFS_LISTED_CHILD)
 		ret_st->st_mode = S_IFREG;
 }
 
-static size_t put_plain(struct list_op *list, struct entry *entry, char *at,
-			size_t room, size_t cookie)
+static size_t put_plain(struct list_op *list, struct zkfs_listed *entry,
+			char *at, size_t room, size_t cookie)
 {
 	struct stat st;
 
@@ -471,7 +195,7 @@ static size_t put_plain(struct list_op *list, struct entry *entry, char *at,
 static double listing_timeout(const struct zkfs_dir *dir)
 {
 	double timeout = ZKFS_LISTING_TIMEOUT +
-			 (double)dir->n_entries * ZKFS_LISTING_TIMEOUT_ONE;
+			 (double)dir->listing.n * ZKFS_LISTING_TIMEOUT_ONE;
 
 	return timeout < ZKFS_LISTING_TIMEOUT_MAX ? timeout
 						  : ZKFS_LISTING_TIMEOUT_MAX;
@@ -479,8 +203,8 @@ static double listing_timeout(const struct zkfs_dir *dir)
 
 /* An entry without a node (".", "..", one whose attributes could not be had)
  * has the id 0, which tells the kernel to look for itself. */
-static size_t put_plus(struct list_op *list, struct entry *entry, char *at,
-		       size_t room, size_t cookie)
+static size_t put_plus(struct list_op *list, struct zkfs_listed *entry,
+		       char *at, size_t room, size_t cookie)
 {
 	struct fuse_entry_param param = {.ino = 0};
 	struct zkfs_node *node;
@@ -516,11 +240,11 @@ static size_t fill(struct list_op *list)
 	struct zkfs_dir *dir = list->dir;
 	size_t used = 0;
 
-	for (size_t i = list->off; i < dir->n_entries; i++) {
-		struct entry *entry = &dir->entries[i];
+	for (size_t i = list->off; i < dir->listing.n; i++) {
+		struct zkfs_listed *entry = &dir->listing.entries[i];
 		size_t room = list->size - used, n;
 
-		if (entry->state == ENTRY_GONE)
+		if (entry->state == ZKFS_LISTED_GONE)
 			continue;
 		n = list->plus ? put_plus(list, entry, list->buf + used, room,
 					  i + 1)
@@ -553,6 +277,15 @@ static void serve(struct list_op *list)
 	zkfs_reply_buf(list, list->buf, used);
 }
 
+static int load(struct list_op *list, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_dir *dir = list->dir;
+
+	unload(dir);
+	return zkfs_listing_load(&dir->listing, dir->fs, dir->handle.node,
+				 list->op.path, reply);
+}
+
 static void cover_dir(struct list_op *list, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = &list->op;
@@ -575,7 +308,7 @@ static void on_children(struct zkfs_zk_req *req,
 		return;
 	}
 	cover_dir(list, reply);
-	error = load(list->dir, op->path, reply);
+	error = load(list, reply);
 	/* Another reader of this description may wait for the old snapshot's
 	 * attributes: it goes on in the new one. */
 	wake(list->dir);
@@ -590,7 +323,7 @@ static void list_lockdir(struct list_op *list)
 {
 	const struct zkfs_stat stat = {0};
 	const struct zkfs_zk_reply nothing = {.stat = &stat};
-	int error = load(list->dir, list->op.path, &nothing);
+	int error = load(list, &nothing);
 
 	if (error)
 		zkfs_reply_error(list, error);
@@ -606,7 +339,7 @@ static void list_start(struct list_op *list)
 		list_lockdir(list);
 		return;
 	}
-	if (list->off > 0 && list->dir->loaded) {
+	if (list->off > 0 && list->dir->listing.loaded) {
 		if (zkfs_op_park(op))
 			serve(list);
 		return;
@@ -676,7 +409,8 @@ void zkfs_dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	dir->fs = fs;
 	zkfs_observe(fs, op->node);
-	zkfs_list_init(&dir->fetches);
+	zkfs_ahead_init(&dir->ahead, fs, dir->handle.node, &dir->listing,
+			on_settled);
 	zkfs_list_init(&dir->waiters);
 	fi->fh = dir->handle.fh;
 	/* The kernel's copy of the listing is good while the children's watch

@@ -1,5 +1,7 @@
 /*
- * file: open files: snapshots, collected writes, and their commits.
+ * file: who has which file open, and on which version each rests. Open takes a
+ * snapshot (ops/open), reads are served from it and writes are collected
+ * (ops/io), commits store them (ops/store).
  */
 #ifndef ZKFS_OPS_FILE_H
 #define ZKFS_OPS_FILE_H
@@ -7,11 +9,10 @@
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 
+#include "fs/base/util.h"
 #include "fs/ops/handle.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/commit.h"
-
-struct zkfs_store_op; /* ops/store.h */
 
 struct zkfs_file {
 	struct zkfs_handle handle;
@@ -35,22 +36,13 @@ struct zkfs_file {
 	int64_t fresh_ms; /* when the version was looked up, without a watch */
 };
 
-void zkfs_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void zkfs_file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		    struct fuse_file_info *fi);
-void zkfs_file_write(fuse_req_t req, fuse_ino_t ino, const char *data,
-		     size_t size, off_t off, struct fuse_file_info *fi);
-void zkfs_file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void zkfs_file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
-		     struct fuse_file_info *fi);
-/* The lock that its writer relied on is lost: what is not committed yet never
- * will be, and the commit says EIO. */
-void zkfs_file_lock_lost(struct zkfs_handle *handle);
-/* The last close. */
-void zkfs_file_release(struct zkfs_handle *handle);
-/* ftruncate(2), for ops/meta: takes the op over. */
-void zkfs_file_truncate(struct zkfs_store_op *op, struct zkfs_file *file,
-			size_t size, uint64_t owner);
+static inline struct zkfs_file *zkfs_file_of(struct zkfs_handle *handle)
+{
+	return zkfs_container_of(handle, struct zkfs_file, handle);
+}
+
+/* The `fired` of a file's watch. */
+void zkfs_file_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event);
 
 /* The open file of this node that thread `tid` has written and not committed,
  * or NULL: its size is what that thread expects to see. */

@@ -69,8 +69,7 @@ static void drop_handle(struct zkfs_fs *fs, struct zkfs_handle *handle)
 	zkfs_flock_released(fs, handle->fh, 0);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:
-		zkfs_file_drop(
-			zkfs_container_of(handle, struct zkfs_file, handle));
+		zkfs_file_drop(zkfs_file_of(handle));
 		break;
 	case ZKFS_HANDLE_DIR:
 		zkfs_dir_drop(fs, handle);

@@ -4,7 +4,6 @@
 #include "fs/ops/meta.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -17,7 +16,6 @@
 #include "fs/ops/file.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lockdir.h"
-#include "fs/ops/store.h"
 #include "include/zkfs/path.h"
 
 /* What statfs answers: it has no server to ask (df must answer at once with
@@ -295,7 +293,7 @@ void zkfs_meta_forget_multi(fuse_req_t req, size_t count,
 
 /* The size of a file that the asker itself has written to and not committed
  * is what it has written; everybody else sees the last whole version. */
-static void answer_attr(struct zkfs_op *op, const struct zkfs_stat *stat)
+void zkfs_meta_answer_attr(struct zkfs_op *op, const struct zkfs_stat *stat)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(op->req);
 	struct zkfs_file *dirty = zkfs_file_dirty_by(op->node, ctx->pid);
@@ -316,7 +314,7 @@ static void answer_attr(struct zkfs_op *op, const struct zkfs_stat *stat)
 /* The name is gone or means something else; who has it open still has it. (The
  * kernel does not say whether it asks for a descriptor, or for a name that it
  * keeps a moment too long: nobody is shown less than was shown before.) */
-static void answer_gone(struct zkfs_op *op)
+void zkfs_meta_answer_gone(struct zkfs_op *op)
 {
 	struct zkfs_file *file = zkfs_file_any(op->node);
 	const struct zkfs_stat *newest = &op->node->stat;
@@ -335,8 +333,8 @@ static void answer_gone(struct zkfs_op *op)
 	zkfs_reply_attr(op, &st, 0);
 }
 
-static bool same_node(const struct zkfs_fs *fs, struct zkfs_node *node,
-		      const struct zkfs_stat *stat)
+bool zkfs_meta_same_node(const struct zkfs_fs *fs, struct zkfs_node *node,
+			 const struct zkfs_stat *stat)
 {
 	if (node->id == ZKFS_TREE_ROOT_ID)
 		return true;
@@ -357,18 +355,24 @@ static void on_getattr(struct zkfs_zk_req *req,
 	if (ask_stat(op, reply, op->node))
 		return;
 	if (reply->error && op->node->id == ZKFS_TREE_ROOT_ID) {
-		answer_attr(op, &op->node->stat);
+		zkfs_meta_answer_attr(op, &op->node->stat);
 	} else if (reply->error == ZKFS_E_NONODE) {
-		answer_gone(op);
+		zkfs_meta_answer_gone(op);
 	} else if (reply->error) {
 		zkfs_reply_zk_error(op, reply->error);
-	} else if (!same_node(op->fs, op->node, reply->stat)) {
-		answer_gone(op);
+	} else if (!zkfs_meta_same_node(op->fs, op->node, reply->stat)) {
+		zkfs_meta_answer_gone(op);
 	} else {
 		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
 		zkfs_cache_answered(op->fs, &op->ask, req, reply, op->node);
-		answer_attr(op, &op->node->stat);
+		zkfs_meta_answer_attr(op, &op->node->stat);
 	}
+}
+
+void zkfs_meta_ask_attr(struct zkfs_op *op, int64_t deadline_ms)
+{
+	op->zk.kind = ZKFS_ZK_EXISTS;
+	(void)zkfs_op_submit(op, deadline_ms, on_getattr);
 }
 
 void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
@@ -391,11 +395,11 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 		return;
 	}
 	if (op->node->unlinked) {
-		answer_gone(op);
+		zkfs_meta_answer_gone(op);
 		return;
 	}
 	if (zkfs_cache_has_attr(op->fs, op->node)) {
-		answer_attr(op, &op->node->stat);
+		zkfs_meta_answer_attr(op, &op->node->stat);
 		return;
 	}
 	/* `ls -d` and `umount` of the mount point answer without a server, and
@@ -403,7 +407,7 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 	deadline = zkfs_fs_patience(op->fs);
 	if (ino == ZKFS_TREE_ROOT_ID) {
 		if (!zkfs_zk_connected(op->fs->zk)) {
-			answer_attr(op, &op->node->stat);
+			zkfs_meta_answer_attr(op, &op->node->stat);
 			return;
 		}
 		deadline = zkfs_clock_earlier(deadline,
@@ -411,194 +415,6 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 	}
 	zkfs_cache_ask(op->fs, &op->ask, &op->zk, op->node, false);
 	(void)zkfs_op_submit(op, deadline, on_getattr);
-}
-
-/* Changing attributes: the read-modify-write loop of truncate(2) and touch(1)
- * on a name that this caller has not open. */
-
-struct setattr_op {
-	struct zkfs_store_op store; /* first: an ftruncate goes on as one */
-	bool resize;
-	size_t size;
-	struct zkfs_buf *data;
-};
-
-static struct setattr_op *setattr_from_zk(struct zkfs_zk_req *req)
-{
-	return zkfs_container_of(zkfs_container_of(zkfs_op_from_zk(req),
-						   struct zkfs_store_op, op),
-				 struct setattr_op, store);
-}
-
-static void setattr_fini(struct zkfs_op *op)
-{
-	struct setattr_op *set = zkfs_container_of(
-		zkfs_container_of(op, struct zkfs_store_op, op),
-		struct setattr_op, store);
-
-	zkfs_list_remove(&set->store.waiting);
-	set->data = zkfs_buf_unref(set->data);
-}
-
-static void setattr_read(struct setattr_op *set);
-
-static void on_setattr_set(struct zkfs_zk_req *req,
-			   const struct zkfs_zk_reply *reply)
-{
-	struct setattr_op *set = setattr_from_zk(req);
-	struct zkfs_op *op = &set->store.op;
-
-	/* Somebody was faster: again, on the newest. A lost reply is no matter
-	 * either, as doing it twice comes to the same. */
-	if (reply->error == ZKFS_E_BADVERSION ||
-	    (reply->error == ZKFS_E_LOST &&
-	     zkfs_clock_ms() < op->zk.deadline_ms)) {
-		setattr_read(set);
-		return;
-	}
-	if (reply->error) {
-		zkfs_reply_zk_error(op, reply->error);
-		return;
-	}
-	zkfs_file_committed(op->fs, op->node, reply->stat, NULL);
-	answer_attr(op, reply->stat);
-}
-
-static void on_setattr_get(struct zkfs_zk_req *req,
-			   const struct zkfs_zk_reply *reply)
-{
-	struct setattr_op *set = setattr_from_zk(req);
-	struct zkfs_op *op = &set->store.op;
-
-	if (reply->error || !same_node(op->fs, op->node, reply->stat)) {
-		int error = zkfs_error_to_errno(reply->error);
-
-		zkfs_reply_error(op,
-				 !error || error == -ENOENT ? -ESTALE : error);
-		return;
-	}
-	zkfs_buf_unref(set->data);
-	set->data = zkfs_buf_new(reply->data, reply->len);
-	if (!set->data ||
-	    (set->resize && zkfs_buf_resize(&set->data, set->size) < 0)) {
-		zkfs_reply_error(op, -ENOMEM);
-		return;
-	}
-	op->zk.kind = ZKFS_ZK_SET;
-	op->zk.data = set->data->data;
-	op->zk.len = set->data->len;
-	op->zk.version = reply->stat->version;
-	op->zk.done = on_setattr_set;
-	zkfs_zk_submit(op->fs->zk, &op->zk);
-}
-
-static void setattr_read(struct setattr_op *set)
-{
-	struct zkfs_op *op = &set->store.op;
-
-	op->zk.kind = ZKFS_ZK_GET;
-	op->zk.data = NULL;
-	op->zk.len = 0;
-	op->zk.done = on_setattr_get;
-	zkfs_zk_submit(op->fs->zk, &op->zk);
-}
-
-static void setattr_rewrite(struct setattr_op *set)
-{
-	struct zkfs_op *op = &set->store.op;
-
-	if (set->resize && set->size > zkfs_zk_data_max(op->fs->zk, op->path)) {
-		zkfs_reply_error(op, -EFBIG);
-		return;
-	}
-	op->zk.path = op->path;
-	op->zk.deadline_ms = zkfs_fs_short_patience(op->fs);
-	setattr_read(set);
-	(void)zkfs_op_park(op);
-}
-
-/* Owner, mode and explicit times: ZooKeeper has no such fields. */
-static int refused(const struct zkfs_op *op, const struct stat *attr,
-		   int to_set)
-{
-	struct stat now;
-
-	if (!op->fs->config.strict)
-		return 0;
-	zkfs_node_stat(op->fs, op->node, op->path, &op->node->stat, &now);
-	if ((to_set & FUSE_SET_ATTR_MODE) &&
-	    (attr->st_mode & 07777) != (now.st_mode & 07777))
-		return -EPERM;
-	if ((to_set & FUSE_SET_ATTR_UID) && attr->st_uid != now.st_uid)
-		return -EPERM;
-	if ((to_set & FUSE_SET_ATTR_GID) && attr->st_gid != now.st_gid)
-		return -EPERM;
-	if ((to_set & FUSE_SET_ATTR_MTIME) &&
-	    !(to_set & FUSE_SET_ATTR_MTIME_NOW) &&
-	    (attr->st_mtim.tv_sec != now.st_mtim.tv_sec ||
-	     attr->st_mtim.tv_nsec != now.st_mtim.tv_nsec))
-		return -EPERM;
-	return 0;
-}
-
-/* touch(1) makes a new version with the same data. A directory has no data to
- * touch, and a file that this caller is writing gets its new version anyway. */
-static bool is_touch(const struct zkfs_op *op, int to_set)
-{
-	return (to_set & FUSE_SET_ATTR_MTIME_NOW) &&
-	       op->node->type != ZKFS_TYPE_DIR && !op->node->unlinked &&
-	       !zkfs_file_dirty_by(op->node, fuse_req_ctx(op->req)->pid);
-}
-
-void zkfs_meta_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
-		       int to_set, struct fuse_file_info *fi)
-{
-	struct setattr_op *set =
-		zkfs_op_new(req, ZKFS_OP_SETATTR, ino, sizeof(*set));
-	struct zkfs_op *op;
-	struct zkfs_handle *handle = NULL;
-	int error;
-
-	if (!set)
-		return;
-	op = &set->store.op;
-	op->fini = setattr_fini;
-	if (!zkfs_op_path(op, NULL))
-		return;
-	if (op->node->type == ZKFS_TYPE_ENTRY) {
-		struct stat st;
-
-		zkfs_entry_stat(op->fs, op->node, &st);
-		zkfs_reply_attr(op, &st, 0);
-		return;
-	}
-	error = refused(op, attr, to_set);
-	if (error) {
-		zkfs_reply_error(op, error);
-		return;
-	}
-	if (op->node->type == ZKFS_TYPE_LOCKDIR) {
-		zkfs_lockdir_answer_attr(op);
-		return;
-	}
-	if (fi)
-		handle = zkfs_handle_get(op->fs, fi->fh, ZKFS_HANDLE_FILE);
-	set->resize = to_set & FUSE_SET_ATTR_SIZE;
-	set->size = (size_t)attr->st_size;
-	if (set->resize && handle) {
-		zkfs_file_truncate(
-			&set->store,
-			zkfs_container_of(handle, struct zkfs_file, handle),
-			set->size, fi->lock_owner);
-	} else if (set->resize || is_touch(op, to_set)) {
-		setattr_rewrite(set);
-	} else if (op->node->unlinked) {
-		answer_gone(op);
-	} else {
-		op->zk.kind = ZKFS_ZK_EXISTS;
-		(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs),
-				     on_getattr);
-	}
 }
 
 void zkfs_meta_statfs(fuse_req_t req, fuse_ino_t ino)

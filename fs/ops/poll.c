@@ -21,9 +21,7 @@
 
 static struct zkfs_file *file_of(struct zkfs_handle *handle)
 {
-	return handle->kind == ZKFS_HANDLE_FILE
-		       ? zkfs_container_of(handle, struct zkfs_file, handle)
-		       : NULL;
+	return handle->kind == ZKFS_HANDLE_FILE ? zkfs_file_of(handle) : NULL;
 }
 
 static bool has_changed(struct zkfs_handle *handle)

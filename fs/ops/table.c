@@ -16,17 +16,19 @@
 #include "fs/ops/dir.h"
 #include "fs/ops/emit.h"
 #include "fs/ops/entry.h"
-#include "fs/ops/file.h"
 #include "fs/ops/flock.h"
 #include "fs/ops/hold.h"
+#include "fs/ops/io.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lockdir.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/name.h"
+#include "fs/ops/open.h"
 #include "fs/ops/poll.h"
 #include "fs/ops/queuefile.h"
 #include "fs/ops/rename.h"
 #include "fs/ops/reply.h"
+#include "fs/ops/setattr.h"
 #include "fs/ops/textfile.h"
 #include "fs/ops/xattr.h"
 
@@ -126,7 +128,7 @@ static void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	else if (is_control(req, ino))
 		zkfs_reply_now(req, ZKFS_OP_SETATTR, -EPERM);
 	else
-		zkfs_meta_setattr(req, ino, attr, to_set, fi);
+		zkfs_setattr(req, ino, attr, to_set, fi);
 }
 
 static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -136,7 +138,7 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	else if (is_control(req, ino))
 		zkfs_control_open(req, ino, fi);
 	else if (!is_entry(req, ino))
-		zkfs_file_open(req, ino, fi);
+		zkfs_open_file(req, ino, fi);
 	else if (is_queue_file(req, ino))
 		zkfs_queuefile_open(req, ino, fi);
 	else if ((fi->flags & O_ACCMODE) == O_RDONLY || is_lock_file(req, ino))
@@ -157,7 +159,7 @@ static bool look_for_loss(fuse_req_t req, const struct fuse_file_info *fi)
 		return false;
 	file = zkfs_handle_get(fs, fi->fh, ZKFS_HANDLE_FILE);
 	if (file)
-		zkfs_file_lock_lost(file);
+		zkfs_io_lock_lost(file);
 	return true;
 }
 
@@ -178,7 +180,7 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			zkfs_textfile_read(req, ino, size, off, fi);
 		break;
 	default:
-		zkfs_file_read(req, ino, size, off, fi);
+		zkfs_io_read(req, ino, size, off, fi);
 		break;
 	}
 }
@@ -193,7 +195,7 @@ static void on_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 	else if (kind_of(req, fi) == ZKFS_HANDLE_TEXT)
 		zkfs_reply_now(req, ZKFS_OP_WRITE, -EPERM);
 	else
-		zkfs_file_write(req, ino, data, size, off, fi);
+		zkfs_io_write(req, ino, data, size, off, fi);
 }
 
 static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -208,7 +210,7 @@ static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		zkfs_reply_now(req, ZKFS_OP_FLUSH, 0);
 		break;
 	default:
-		zkfs_file_flush(req, ino, fi);
+		zkfs_io_flush(req, ino, fi);
 		break;
 	}
 }
@@ -228,7 +230,7 @@ static void on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		zkfs_reply_now(req, ZKFS_OP_FSYNC, 0);
 		break;
 	default:
-		zkfs_file_fsync(req, ino, datasync, fi);
+		zkfs_io_fsync(req, ino, datasync, fi);
 		break;
 	}
 }
@@ -250,7 +252,7 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 	zkfs_flock_released(fs, fi->fh, fi->lock_owner);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:
-		zkfs_file_release(handle);
+		zkfs_io_release(handle);
 		break;
 	case ZKFS_HANDLE_LOCK:
 		zkfs_hold_drop(fs, handle);
