@@ -1,5 +1,9 @@
 /*
- * caller: see caller.h. procfs never waits, so reading it in the loop is fine.
+ * caller: see caller.h. Reading procfs in the loop is fine where it never
+ * waits: `status` and `comm` do not. `stat` does, for as long as the process is
+ * in execve(2) (fs/proc/array.c, do_task_stat(): exec_update_lock), and there
+ * it may be waiting for us: for the FLUSH of a descriptor that is closed on
+ * exec.
  */
 #include "fs/ops/caller.h"
 
@@ -51,12 +55,23 @@ static const char *stat_field(const char *line, int field)
 	return at;
 }
 
+static const char *status_value(const char *status, const char *key)
+{
+	const char *at = strstr(status, key);
+
+	return at ? at + strlen(key) : NULL;
+}
+
 bool zkfs_caller_killed(pid_t tid)
 {
 	const char *flags, *exit_code;
-	char line[2048];
+	char line[8192];
 
-	if (!read_proc(tid, "stat", line, sizeof(line)))
+	/* Who exits gives up its memory before its files (do_exit()); who has
+	 * memory does not exit, and may be in execve(). */
+	if (!read_proc(tid, "status", line, sizeof(line)) ||
+	    status_value(line, "\nVmSize:") ||
+	    !read_proc(tid, "stat", line, sizeof(line)))
 		return false;
 	flags = stat_field(line, FLAGS_FIELD);
 	exit_code = stat_field(line, EXIT_CODE_FIELD);
@@ -64,13 +79,6 @@ bool zkfs_caller_killed(pid_t tid)
 		return false;
 	return (strtoul(flags, NULL, 10) & FLAG_EXITING) &&
 	       (strtoul(exit_code, NULL, 10) & 0x7f);
-}
-
-static const char *status_value(const char *status, const char *key)
-{
-	const char *at = strstr(status, key);
-
-	return at ? at + strlen(key) : NULL;
 }
 
 bool zkfs_caller_dying(pid_t tid)

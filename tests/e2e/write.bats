@@ -364,6 +364,19 @@ same(read_all(A[0]), b"one,theirs,mine")' "$A/log" "$B/log"
 	is "$(zk stat /log version)" 2
 }
 
+# The kernel closes them in the middle of execve(2), and /proc/PID/stat waits for
+# the end of that.
+@test "write: what is closed on exec is written" {
+	zk create /f old
+	zk_mount A
+	PY_LIMIT=20 py '
+fd = os.open(A[0], os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+os.write(fd, b"new")
+os.execv("/bin/true", ["true"])
+' "$A/f"
+	is "$(zk get /f)" new
+}
+
 @test "write: a writer killed by a signal leaves the old version" {
 	local sig
 	zk create /f old
