@@ -7,6 +7,7 @@
 #include <fuse_lowlevel.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -15,9 +16,12 @@
 #include "fs/base/clock.h"
 #include "fs/base/log.h"
 #include "fs/daemon/emitter.h"
+#include "fs/daemon/supervisor.h"
 #include "fs/daemon/watchdog.h"
 #include "fs/ops/fs.h"
+#include "fs/ops/snapshot.h"
 #include "fs/zk/session.h"
+#include "include/zkfs/report.h"
 
 /* FUSE requests a turn: replies of the server must get their turn too. */
 #define REQUESTS_A_TURN 16
@@ -43,14 +47,41 @@ static int timeout_until(int64_t deadline_ms)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
+static void tell_status(struct zkfs_loop *loop)
+{
+	if (loop->fs)
+		zkfs_snapshot_log(loop->fs);
+	else
+		zkfs_info("status: not mounted yet, %s",
+			  zkfs_session_state(loop->zk));
+}
+
 static void take_signal(struct zkfs_loop *loop)
 {
 	struct signalfd_siginfo info;
 
 	if (read(loop->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGUSR1) {
+		tell_status(loop);
+		return;
+	}
 	zkfs_info("%s: unmounting", strsignal((int)info.ssi_signo));
 	loop->stop = true;
+}
+
+/* To the supervisor, when the session's state is another one. */
+static void tell_state(struct zkfs_loop *loop)
+{
+	const char *state = zkfs_session_state(loop->zk);
+	struct zkfs_zk_report report;
+
+	if (loop->supervisor->fd < 0 || state == loop->supervisor->state)
+		return;
+	loop->supervisor->state = state;
+	zkfs_zk_report(loop->zk, &report);
+	zkfs_supervisor_status(loop->supervisor, "%s%s%s", state,
+			       *report.server ? " to " : "", report.server);
 }
 
 static void hear_emitter(struct zkfs_loop *loop)
@@ -117,6 +148,7 @@ int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
 	if (fds[FD_FUSE].revents)
 		error = take_requests(loop);
 	zkfs_session_dispatch(loop->zk, fds[FD_ZK].revents);
+	tell_state(loop);
 	if (loop->fs)
 		zkfs_fs_tick(loop->fs, zkfs_clock_ms());
 	return error;

@@ -12,6 +12,7 @@
 
 struct zkfs_emitter;
 struct zkfs_fs;
+struct zkfs_supervisor;
 struct zkfs_watchdog;
 struct zkfs_zk;
 
@@ -21,6 +22,7 @@ struct zkfs_loop {
 	struct fuse_session *session; /* likewise */
 	struct zkfs_watchdog *watchdog;
 	struct zkfs_emitter *emitter;
+	struct zkfs_supervisor *supervisor;
 	int signal_fd;	     /* -1: none */
 	bool stop;	     /* a signal asked for the end */
 	struct fuse_buf buf; /* the newest request; reused */

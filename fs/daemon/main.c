@@ -23,11 +23,14 @@
 #include "fs/base/clock.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/daemon/config.h"
 #include "fs/daemon/emitter.h"
 #include "fs/daemon/fusectl.h"
+#include "fs/daemon/helper.h"
 #include "fs/daemon/loop.h"
 #include "fs/daemon/mount.h"
 #include "fs/daemon/opts.h"
+#include "fs/daemon/supervisor.h"
 #include "fs/daemon/watchdog.h"
 #include "fs/ops/fs.h"
 #include "fs/ops/notifier.h"
@@ -36,7 +39,6 @@
 #include "fs/zk/servers.h"
 #include "fs/zk/session.h"
 
-#define EXIT_USAGE     2
 #define PROBE_MS_MAX   5000
 #define DRAIN_LIMIT_MS 3000
 /* What can be had without an abort is had at once. */
@@ -55,6 +57,8 @@ struct daemon {
 	struct zkfs_loop loop;
 	struct zkfs_watchdog watchdog;
 	struct zkfs_emitter emitter;
+	struct zkfs_supervisor supervisor;
+	struct zkfs_helper helper;
 	char **argv;
 	int abort_fd; /* ends the connection to the kernel; -1: none */
 	int ready_fd; /* the waiting parent; -1: none */
@@ -247,10 +251,15 @@ static void on_ready(void *arg)
 	int null;
 
 	if (d->ready_fd >= 0) {
+		/* To who has asked for it, as well as to syslog. */
+		if (d->helper.verbose)
+			zkfs_info("%s is mounted on %s", d->opts.source,
+				  d->path);
 		zkfs_log_use_syslog("zkfs");
 		zkfs_log_set_level(ZKFS_LOG_INFO);
 	}
 	zkfs_info("%s is mounted on %s", d->opts.source, d->path);
+	zkfs_supervisor_ready(&d->supervisor);
 	if (d->ready_fd < 0)
 		return;
 	(void)chdir("/");
@@ -282,6 +291,7 @@ static int catch_signals(struct daemon *d)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	d->loop.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -308,6 +318,7 @@ static void end_notifier(struct daemon *d)
 
 static void tear_down(struct daemon *d)
 {
+	zkfs_supervisor_stopping(&d->supervisor);
 	if (d->has_fs) {
 		zkfs_observer_fini(&d->fs);
 		zkfs_emit_fini(&d->fs);
@@ -331,6 +342,7 @@ static void tear_down(struct daemon *d)
 	if (d->loop.signal_fd >= 0)
 		(void)close(d->loop.signal_fd);
 	zkfs_loop_fini(&d->loop);
+	zkfs_supervisor_fini(&d->supervisor);
 	zkfs_auth_fini(&d->auth);
 	zkfs_servers_fini(&d->servers);
 	free(d->numeric);
@@ -346,8 +358,12 @@ static int serve(struct daemon *d)
 	 * written, for which a thread that is stuck in the kernel is waited. It
 	 * would hold credentials besides. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	zkfs_supervisor_init(&d->supervisor);
+	d->loop.supervisor = &d->supervisor;
 	d->loop.watchdog = &d->watchdog;
 	d->loop.emitter = &d->emitter;
+	if (!error)
+		error = zkfs_helper_enter(&d->helper, d->words, WORDS);
 	if (!error)
 		error = prepare(d);
 	if (!error)
@@ -358,8 +374,11 @@ static int serve(struct daemon *d)
 		error = set_up_fs(d, &root);
 	if (error) {
 		zkfs_error("%s", *d->words ? d->words : strerror(-error));
+		zkfs_supervisor_status(&d->supervisor, "%s",
+				       *d->words ? d->words : strerror(-error));
 		tear_down(d);
-		return EXIT_FAILURE;
+		return zkfs_helper_status(&d->helper, ZKFS_HELPER_FAILED,
+					  error);
 	}
 	d->loop.ready = on_ready;
 	d->loop.ready_arg = d;
@@ -403,7 +422,8 @@ static int serve_in_background(struct daemon *d)
 
 	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
 		zkfs_error("cannot go to the background: %s", strerror(errno));
-		return EXIT_FAILURE;
+		return zkfs_helper_status(&d->helper, ZKFS_HELPER_FAILED,
+					  -ENOMEM);
 	}
 	if (pid > 0) {
 		(void)close(fds[1]);
@@ -411,7 +431,8 @@ static int serve_in_background(struct daemon *d)
 	}
 	close_inherited(fds[1]);
 	/* A mount that succeeds says nothing to who typed it. */
-	zkfs_log_set_level(ZKFS_LOG_WARNING);
+	if (!d->helper.verbose)
+		zkfs_log_set_level(ZKFS_LOG_WARNING);
 	d->ready_fd = fds[1];
 	return serve(d);
 }
@@ -429,6 +450,30 @@ static void fill_standard(void)
 		(void)close(fd);
 }
 
+static int fake(struct daemon *d)
+{
+	int error = zkfs_helper_enter(&d->helper, d->words, WORDS);
+
+	if (!error)
+		error = zkfs_helper_fake(&d->opts, d->words, WORDS);
+	if (error) {
+		zkfs_error("%s", d->words);
+		return zkfs_helper_status(&d->helper, ZKFS_HELPER_FAILED,
+					  error);
+	}
+	if (d->helper.verbose)
+		zkfs_info("%s would be mounted on %s", d->opts.source,
+			  d->opts.mountpoint);
+	return EXIT_SUCCESS;
+}
+
+static int mount_as_told(struct daemon *d)
+{
+	if (d->helper.fake)
+		return fake(d);
+	return d->opts.foreground ? serve(d) : serve_in_background(d);
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon d = {.argv = argv,
@@ -436,14 +481,20 @@ int main(int argc, char **argv)
 			   .abort_fd = -1,
 			   .watchdog = ZKFS_NO_WATCHDOG,
 			   .emitter = ZKFS_NO_EMITTER,
+			   .supervisor = ZKFS_NO_SUPERVISOR,
 			   .loop = {.signal_fd = -1}};
 	int error, status = EXIT_SUCCESS;
 
 	fill_standard();
-	error = zkfs_opts_parse(argc, argv, &d.opts, d.words, WORDS);
+	error = zkfs_helper_parse(argc, argv, &d.helper, d.words, WORDS);
+	if (!error)
+		error = zkfs_opts_parse(d.helper.argc, d.helper.argv, &d.opts,
+					d.words, WORDS);
 	if (error) {
 		zkfs_error("%s", d.words);
-		return EXIT_USAGE;
+		zkfs_helper_fini(&d.helper);
+		return zkfs_helper_status(&d.helper, ZKFS_HELPER_MISUSED,
+					  error);
 	}
 	if (d.opts.debug)
 		zkfs_log_set_level(ZKFS_LOG_DEBUG);
@@ -454,11 +505,14 @@ int main(int argc, char **argv)
 	case ZKFS_OPTS_VERSION:
 		(void)printf("zkfs %s\n", ZKFS_VERSION);
 		break;
+	case ZKFS_OPTS_DUMP_CONFIG:
+		zkfs_config_print(stdout, &d.opts);
+		break;
 	case ZKFS_OPTS_MOUNT:
-		status =
-			d.opts.foreground ? serve(&d) : serve_in_background(&d);
+		status = mount_as_told(&d);
 		break;
 	}
 	zkfs_opts_fini(&d.opts);
+	zkfs_helper_fini(&d.helper);
 	return status;
 }

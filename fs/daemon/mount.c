@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -241,6 +242,8 @@ static int add_options(struct fuse_args *args, const struct zkfs_opts *opts)
 	error |= fuse_opt_add_opt(&list, "subtype=zkfs");
 	error |= fuse_opt_add_opt(&list, "nosuid");
 	error |= fuse_opt_add_opt(&list, "nodev");
+	if (opts->noexec)
+		error |= fuse_opt_add_opt(&list, "noexec");
 	if (opts->ro)
 		error |= fuse_opt_add_opt(&list, "ro");
 	if (opts->allow_other)
@@ -283,6 +286,52 @@ static void warn_of_time_limits(void)
 	}
 }
 
+/* fusermount3, which mounts for who is not root, says on standard error why it
+ * did not. Its line is to be part of ours: standard error is a file meanwhile.
+ * Returns what to give back, or -1: nothing was done. */
+static int divert_stderr(void)
+{
+	zkfs_autoclose int file = memfd_create("zkfs-stderr", MFD_CLOEXEC);
+	int saved = file < 0 || zkfs_log_enabled(ZKFS_LOG_DEBUG)
+			    ? -1
+			    : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	if (saved >= 0)
+		(void)dup2(file, STDERR_FILENO);
+	return saved;
+}
+
+static void restore_stderr(int saved)
+{
+	static const char prefix[] = "fusermount3: ";
+	size_t skip = sizeof(prefix) - 1;
+	char text[sizeof(libfuse_words) + sizeof(prefix)];
+	ssize_t n;
+
+	if (saved < 0)
+		return;
+	n = pread(STDERR_FILENO, text, sizeof(text) - 1, 0);
+	(void)dup2(saved, STDERR_FILENO);
+	(void)close(saved);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (strncmp(text, prefix, skip) != 0)
+		skip = 0;
+	(void)snprintf(libfuse_words, sizeof(libfuse_words), "%.*s",
+		       (int)sizeof(libfuse_words) - 1, text + skip);
+}
+
+static int mount_session(struct fuse_session *session, const char *path)
+{
+	int saved = divert_stderr();
+	int error = fuse_session_mount(session, path);
+
+	restore_stderr(saved);
+	return error;
+}
+
 int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 	       struct zkfs_fs *fs, struct fuse_session **ret_session,
 	       dev_t *ret_device, char *words, size_t words_len)
@@ -299,7 +348,7 @@ int zkfs_mount(const struct zkfs_opts *opts, const char *path,
 		session = fuse_session_new(&args, zkfs_fs_operations(),
 					   sizeof(*zkfs_fs_operations()), fs);
 	fuse_opt_free_args(&args);
-	if (session && fuse_session_mount(session, path) == 0) {
+	if (session && mount_session(session, path) == 0) {
 		int fd = fuse_session_fd(session);
 
 		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

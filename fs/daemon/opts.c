@@ -100,8 +100,10 @@ static int parse_letter(struct zkfs_opts_parser *p, char letter)
 	case 'V':
 		p->opts.command = ZKFS_OPTS_VERSION;
 		return 0;
+	case 's': /* mount(8): be sloppy */
+		p->sloppy = true;
+		return 0;
 	case 'n': /* mount(8): do not write mtab */
-	case 's': /* mount(8): be sloppy; libfuse: one thread */
 	case 'v': /* mount(8): be verbose */
 		return 0;
 	default:
@@ -140,10 +142,14 @@ static int parse_long(struct zkfs_opts_parser *p, const char *arg)
 		return parse_letter(p, 'h');
 	if (strcmp(arg, "--version") == 0)
 		return parse_letter(p, 'V');
+	if (strcmp(arg, "--dump-config") == 0) {
+		p->opts.command = ZKFS_OPTS_DUMP_CONFIG;
+		return 0;
+	}
 	return zkfs_optvalue_fail(p, "unknown option '%s'", arg);
 }
 
-/* Stops at --help and --version, which ask for nothing else to be right. */
+/* Stops at --help and the like, which ask for nothing else to be right. */
 static int parse_args(struct zkfs_opts_parser *p, int argc, char *const *argv)
 {
 	bool operands_only = false;

@@ -2,7 +2,7 @@
  * opts: the command line: zkfs [-o OPTIONS] [-f] [-d] SOURCE MOUNTPOINT, in
  * the order mount(8) and fstab use too (SOURCE MOUNTPOINT -o ...). Generic
  * mount options are accepted and ignored; an unknown one is an error that names
- * it.
+ * it, and the one that was meant, unless -s stands in front.
  */
 #ifndef ZKFS_DAEMON_OPTS_H
 #define ZKFS_DAEMON_OPTS_H
@@ -15,6 +15,7 @@ enum zkfs_opts_command {
 	ZKFS_OPTS_MOUNT,
 	ZKFS_OPTS_HELP,
 	ZKFS_OPTS_VERSION,
+	ZKFS_OPTS_DUMP_CONFIG,
 };
 
 struct zkfs_opts {
@@ -32,6 +33,7 @@ struct zkfs_opts {
 	bool sync;	/* every write commits */
 	bool sync_open; /* an open sees what any client did before */
 	bool strict;	/* chmod, chown, explicit times answer EPERM */
+	bool noexec;	/* as in fstab; `user` brings it along (mount(8)) */
 	bool allow_other;
 	bool inotify;		  /* changes made elsewhere are told to it */
 	bool default_permissions; /* also switched on by allow_other */
@@ -60,5 +62,8 @@ int zkfs_opts_parse(int argc, char *const *argv, struct zkfs_opts *ret_opts,
 void zkfs_opts_fini(struct zkfs_opts *opts);
 /* The text of --help. */
 const char *zkfs_opts_help(void);
+/* The name of the i-th mount option that means something, or NULL behind the
+ * last; and whether it has a value. */
+const char *zkfs_opts_name(size_t i, bool *ret_needs_value);
 
 #endif

@@ -5,10 +5,12 @@
  */
 #include "fs/daemon/opttable.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "fs/base/nearest.h"
 #include "fs/base/util.h"
 
 /* X(name, setter, field, value, line of help); "" stays unsaid */
@@ -35,6 +37,9 @@
 	  "                           before\n")                                  \
 	X("strict", zkfs_optvalue_true, opts.strict, ZKFS_OPTS_NO_VALUE,          \
 	  "  strict                   chmod, chown and explicit times fail\n")    \
+	X("noexec", zkfs_optvalue_true, opts.noexec, ZKFS_OPTS_NO_VALUE,          \
+	  "  noexec                   no program in it can be run\n")             \
+	X("exec", zkfs_optvalue_false, opts.noexec, ZKFS_OPTS_NO_VALUE, "")       \
 	X("allow_other", zkfs_optvalue_true, opts.allow_other,                    \
 	  ZKFS_OPTS_NO_VALUE,                                                     \
 	  "  allow_other              let other users in; switches\n"             \
@@ -102,7 +107,6 @@ static const struct ignored {
 	{"dev", ZKFS_OPTS_NO_VALUE},
 	{"diratime", ZKFS_OPTS_NO_VALUE},
 	{"dirsync", ZKFS_OPTS_NO_VALUE},
-	{"exec", ZKFS_OPTS_NO_VALUE},
 	{"group", ZKFS_OPTS_OPTIONAL_VALUE},
 	{"iversion", ZKFS_OPTS_NO_VALUE},
 	{"lazytime", ZKFS_OPTS_NO_VALUE},
@@ -112,7 +116,6 @@ static const struct ignored {
 	{"noauto", ZKFS_OPTS_NO_VALUE},
 	{"nodev", ZKFS_OPTS_NO_VALUE},
 	{"nodiratime", ZKFS_OPTS_NO_VALUE},
-	{"noexec", ZKFS_OPTS_NO_VALUE},
 	{"nofail", ZKFS_OPTS_NO_VALUE},
 	{"noiversion", ZKFS_OPTS_NO_VALUE},
 	{"nolazytime", ZKFS_OPTS_NO_VALUE},
@@ -159,6 +162,22 @@ static bool is_comment(const char *name)
 	return strncmp(name, "x-", 2) == 0 || strncmp(name, "X-", 2) == 0;
 }
 
+static int refuse_unknown(struct zkfs_opts_parser *p, const char *name)
+{
+	struct zkfs_nearest nearest = {.word = name};
+
+	for (size_t i = 0; i < ZKFS_ARRAY_SIZE(specs); i++)
+		zkfs_nearest_try(&nearest, specs[i].name);
+	for (size_t i = 0; i < ZKFS_ARRAY_SIZE(ignored); i++)
+		zkfs_nearest_try(&nearest, ignored[i].name);
+	if (nearest.found)
+		return zkfs_optvalue_fail(
+			p, "unknown option '%s'; did you mean '%s'?", name,
+			nearest.found);
+	return zkfs_optvalue_fail(
+		p, "unknown option '%s'; 'zkfs --help' lists all", name);
+}
+
 int zkfs_opttable_set(struct zkfs_opts_parser *p, const char *name,
 		      const char *value)
 {
@@ -173,9 +192,19 @@ int zkfs_opttable_set(struct zkfs_opts_parser *p, const char *name,
 	for (size_t i = 0; i < ZKFS_ARRAY_SIZE(ignored); i++)
 		if (strcmp(ignored[i].name, name) == 0)
 			return check_value(p, name, ignored[i].value, value);
-	if (is_comment(name))
+	if (is_comment(name) || p->sloppy)
 		return 0;
-	return zkfs_optvalue_fail(p, "unknown option '%s'", name);
+	return refuse_unknown(p, name);
+}
+
+const char *zkfs_opts_name(size_t i, bool *ret_needs_value)
+{
+	/* The last one is only there to be refused. */
+	if (i >= ZKFS_ARRAY_SIZE(specs) - 1)
+		return NULL;
+	assert(specs[i].set != zkfs_optvalue_remount);
+	*ret_needs_value = specs[i].value != ZKFS_OPTS_NO_VALUE;
+	return specs[i].name;
 }
 
 #define HELP(name_, set_, field_, value_, help_) help_
@@ -190,12 +219,16 @@ const char *zkfs_opts_help(void)
 	       "  -o OPTIONS     mount options, see below\n"
 	       "  -f             stay in the foreground\n"
 	       "  -d             trace every request; implies -f\n"
+	       "  -s             ignore unknown mount options\n"
 	       "  -h, --help     show this and end\n"
 	       "  -V, --version  show the version and end\n"
+	       "  --dump-config  show how it was built, for scripts, and end\n"
 	       "\n"
 	       "Mount options, separated by commas (a default stands in "
 	       "parentheses):\n" OPTIONS(
 		       HELP) "\n"
 			     "Generic mount options that mean nothing here, such as nofail\n"
-			     "or noatime, are accepted and ignored.\n";
+			     "or noatime, are accepted and ignored.\n"
+			     "\n"
+			     "The whole manual: man zkfs\n";
 }

@@ -8,6 +8,7 @@
 #ifndef ZKFS_DAEMON_OPTVALUE_H
 #define ZKFS_DAEMON_OPTVALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,6 +18,7 @@
 struct zkfs_opts_parser {
 	struct zkfs_opts opts;
 	mode_t umask;
+	bool sloppy; /* unknown options are ignored */
 	char *words; /* of what failed */
 	size_t words_len;
 };

@@ -124,8 +124,8 @@ void zkfs_control_open(fuse_req_t req, fuse_ino_t ino,
 		zkfs_reply_error(op, -EACCES);
 		return;
 	}
-	error = zkfs_snapshot_print(op, find_file(op->node->name)->print,
-				    &text);
+	error = zkfs_snapshot_print(op->fs, op,
+				    find_file(op->node->name)->print, &text);
 	if (error)
 		zkfs_reply_error(op, error);
 	else

@@ -5,21 +5,24 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
+#include "fs/base/log.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/handle.h"
 
 /* More are only counted: a page for people. */
 #define LOCKS_SHOWN_MAX 1000
 
-static void count_requests(const struct zkfs_op *asker,
+static void count_requests(const struct zkfs_fs *fs,
+			   const struct zkfs_op *asker,
 			   struct zkfs_status *status)
 {
 	int64_t now = zkfs_clock_us(), oldest = now;
 
-	zkfs_list_for_each(it, &asker->fs->ops) {
+	zkfs_list_for_each(it, &fs->ops) {
 		const struct zkfs_op *op =
 			zkfs_list_entry(it, struct zkfs_op, link);
 
@@ -94,13 +97,12 @@ static void count_locks(const struct zkfs_fs *fs, struct zkfs_status *status,
 	}
 }
 
-int zkfs_snapshot_print(const struct zkfs_op *asker,
+int zkfs_snapshot_print(struct zkfs_fs *fs, const struct zkfs_op *asker,
 			void (*print)(struct zkfs_text *text,
 				      const struct zkfs_status *status,
 				      const struct zkfs_metrics *metrics),
 			struct zkfs_text *text)
 {
-	struct zkfs_fs *fs = asker->fs;
 	zkfs_autofree struct zkfs_status_lock *rows =
 		calloc(LOCKS_SHOWN_MAX, sizeof(*rows));
 	struct zkfs_status status = {
@@ -127,9 +129,30 @@ int zkfs_snapshot_print(const struct zkfs_op *asker,
 	status.lease_left_ms =
 		zkfs_lease_left_ms(&fs->heartbeat.lease, status.now_ms);
 	zkfs_zk_report(fs->zk, &status.zk);
-	count_requests(asker, &status);
+	count_requests(fs, asker, &status);
 	count_handles(fs, &status.gauges);
 	count_locks(fs, &status, rows);
 	print(text, &status, &fs->metrics);
 	return text->failed ? -ENOMEM : 0;
+}
+
+static void print_status(struct zkfs_text *text,
+			 const struct zkfs_status *status,
+			 zkfs_unused const struct zkfs_metrics *metrics)
+{
+	zkfs_status_print(text, status);
+}
+
+void zkfs_snapshot_log(struct zkfs_fs *fs)
+{
+	struct zkfs_text text = {0};
+	char *save = NULL, *line;
+
+	if (zkfs_snapshot_print(fs, NULL, print_status, &text) < 0)
+		zkfs_warning("no memory to tell the status; ignoring");
+	else
+		for (line = strtok_r(text.data, "\n", &save); line;
+		     line = strtok_r(NULL, "\n", &save))
+			zkfs_info("status: %s", line);
+	zkfs_text_fini(&text);
 }

@@ -140,8 +140,8 @@ static int parse(struct zkfs_auth *auth, char *text, size_t len, char *words,
 	return 0;
 }
 
-int zkfs_auth_load(const char *file, struct zkfs_auth *ret_auth, char *words,
-		   size_t words_len)
+static int load(const char *file, struct zkfs_auth *ret_auth, char *words,
+		size_t words_len)
 {
 	zkfs_autoclose int fd =
 		open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -170,6 +170,18 @@ int zkfs_auth_load(const char *file, struct zkfs_auth *ret_auth, char *words,
 		zkfs_auth_fini(&auth);
 	else
 		*ret_auth = auth;
+	return r;
+}
+
+int zkfs_auth_load(const char *file, struct zkfs_auth *ret_auth, char *words,
+		   size_t words_len)
+{
+	char why[128] = "";
+	int r = load(file, ret_auth, why, sizeof(why));
+
+	if (r < 0)
+		(void)snprintf(words, words_len, "authfile '%s': %s", file,
+			       why);
 	return r;
 }
 

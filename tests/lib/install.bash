@@ -15,6 +15,8 @@ packages=(
 	libcurator-recipes-java libslf4j-java libguava-java ecj
 	# to test: the tools that people use on a mount
 	attr busybox dash inotify-tools jq rsync vim xxd
+	# to test: manuals, units and completions
+	mandoc man-db systemd bash-completion
 )
 
 missing_packages() {

@@ -60,8 +60,19 @@ static int teardown_file(void **state)
 
 static int load(struct zkfs_auth *ret_auth, char *words, size_t words_len)
 {
+	char prefix[200];
+	size_t len = (size_t)snprintf(prefix, sizeof(prefix),
+				      "authfile '%s': ", file);
+	int r;
+
 	memset(words, 0, words_len);
-	return zkfs_auth_load(file, ret_auth, words, words_len);
+	r = zkfs_auth_load(file, ret_auth, words, words_len);
+	/* The words say which file; the tests are about the rest. */
+	if (r < 0) {
+		assert_memory_equal(words, prefix, len);
+		memmove(words, words + len, words_len - len);
+	}
+	return r;
 }
 
 static void assert_refused(int r, const char *want)

@@ -222,14 +222,19 @@ static void test_unknown_arguments(void **state)
 
 static void test_unknown_options(void **state)
 {
-	assert_refused("foo", "unknown option 'foo'");
-	assert_refused("ro,foo=bar,sync", "unknown option 'foo'");
-	assert_refused("RO", "unknown option 'RO'");
-	assert_refused("x", "unknown option 'x'");
-	assert_refused("=5", "unknown option ''");
-	assert_refused("uid =5", "unknown option 'uid '");
-	assert_refused("stricter", "unknown option 'stricter'");
-	assert_refused("stric", "unknown option 'stric'");
+	assert_refused("foo", "unknown option 'foo'; 'zkfs --help' lists all");
+	assert_refused("ro,foo=bar,sync",
+		       "unknown option 'foo'; 'zkfs --help' lists all");
+	assert_refused("RO", "unknown option 'RO'; 'zkfs --help' lists all");
+	assert_refused("x", "unknown option 'x'; 'zkfs --help' lists all");
+	assert_refused("nofial", "unknown option 'nofial'; did you mean "
+				 "'nofail'?");
+	assert_refused("=5", "unknown option ''; 'zkfs --help' lists all");
+	assert_refused("uid =5", "unknown option 'uid '; did you mean 'uid'?");
+	assert_refused("stricter",
+		       "unknown option 'stricter'; did you mean 'strict'?");
+	assert_refused("stric",
+		       "unknown option 'stric'; did you mean 'strict'?");
 }
 
 static void test_flags(void **state)
@@ -289,6 +294,40 @@ static void test_sizes(void **state)
 	}
 }
 
+static void test_sloppy(void **state)
+{
+	struct zkfs_opts opts =
+		parsed(ARGS("-s", "host:1", "/mnt", "-o", "bogus,ro,x=1"));
+
+	assert_true(opts.ro);
+	zkfs_opts_fini(&opts);
+	/* What is known is still looked at. */
+	assert_words(ARGS("-s", "host:1", "/mnt", "-o", "timeo=soon"),
+		     "option 'timeo': 'soon' is not a number of seconds");
+}
+
+/* Each name is taken; with a value if it needs one. */
+static void test_names(void **state)
+{
+	bool value, seen = false;
+	const char *name;
+
+	for (size_t i = 0; (name = zkfs_opts_name(i, &value)); i++) {
+		struct zkfs_opts opts;
+		char words[256] = "";
+
+		(void)parse(ARGS("h", "/m", "-o", name), &opts, words,
+			    sizeof(words));
+		if (!value || strcmp(name, "ctlname") == 0)
+			zkfs_opts_fini(&opts);
+		else
+			assert_non_null(strstr(words, "needs a value"));
+		seen |= strcmp(name, "lockroot") == 0;
+		assert_string_not_equal(name, "remount");
+	}
+	assert_true(seen);
+}
+
 static void test_allow_other_checks_permissions(void **state)
 {
 	struct zkfs_opts opts = with("allow_other");
@@ -314,7 +353,7 @@ static void test_last_of_opposites_wins(void **state)
 static void test_generic_options_are_ignored(void **state)
 {
 	struct zkfs_opts opts =
-		with("rw,dev,nodev,suid,nosuid,exec,noexec,atime,noatime,"
+		with("rw,dev,nodev,suid,nosuid,noexec,exec,atime,noatime,"
 		     "relatime,norelatime,strictatime,nostrictatime,lazytime,"
 		     "nolazytime,diratime,nodiratime,auto,noauto,user,nouser,"
 		     "users,owner,group,user=bob,users=x,owner=bob,group=adm,"
@@ -663,7 +702,7 @@ static void test_help_against_the_options(void **state)
 		"locknames",	"ctlname",
 		"cache_nodes",	"cache_data",
 		"watch_paths",	"sync_open",
-		"inotify",
+		"inotify",	"noexec",
 	};
 	const char *at = strstr(zkfs_opts_help(), "\nMount options");
 	size_t n = 0;
@@ -710,6 +749,8 @@ int main(void)
 		cmocka_unit_test(test_unknown_options),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_sloppy),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_allow_other_checks_permissions),
 		cmocka_unit_test(test_last_of_opposites_wins),
 		cmocka_unit_test(test_generic_options_are_ignored),
