@@ -102,6 +102,7 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 			zkfs_list_entry(first, struct zkfs_contender, link));
 	zkfs_observer_fini(fs);
 	zkfs_emit_fini(fs);
+	zkfs_root_fini(fs);
 	zkfs_absents_fini(fs);
 	zkfs_cache_fini(fs);
 	zkfs_hash_fini(&fs->handles);

@@ -23,6 +23,7 @@
 #include "fs/ops/emit.h"
 #include "fs/ops/heartbeat.h"
 #include "fs/ops/observe.h"
+#include "fs/ops/root.h"
 #include "include/zkfs/link.h"
 #include "include/zkfs/zk.h"
 
@@ -73,6 +74,7 @@ struct zkfs_fs {
 	bool names_lost; /* the kernel keeps names that it was not told of */
 	struct zkfs_tree tree;
 	struct zkfs_cache cache;
+	struct zkfs_root root;
 	struct zkfs_absents absents;
 	struct zkfs_observer observer;
 	struct zkfs_emit emit;

@@ -22,9 +22,6 @@
  * every server dead), and installers want to see room. */
 #define STATFS_BLOCK  4096
 #define STATFS_BLOCKS (1ULL << 28)
-/* How long the root's attributes wait for a server before the last known ones
- * are shown. */
-#define ROOT_WAIT_MS 200
 
 /* Look-up */
 
@@ -355,6 +352,7 @@ static void on_getattr(struct zkfs_zk_req *req,
 	if (ask_stat(op, reply, op->node))
 		return;
 	if (reply->error && op->node->id == ZKFS_TREE_ROOT_ID) {
+		zkfs_root_look(op->fs);
 		zkfs_meta_answer_attr(op, &op->node->stat);
 	} else if (reply->error == ZKFS_E_NONODE) {
 		zkfs_meta_answer_gone(op);
@@ -402,16 +400,11 @@ void zkfs_meta_getattr(fuse_req_t req, fuse_ino_t ino,
 		zkfs_meta_answer_attr(op, &op->node->stat);
 		return;
 	}
-	/* `ls -d` and `umount` of the mount point answer without a server, and
-	 * soon with one that hangs. */
 	deadline = zkfs_fs_patience(op->fs);
-	if (ino == ZKFS_TREE_ROOT_ID) {
-		if (!zkfs_zk_connected(op->fs->zk)) {
-			zkfs_meta_answer_attr(op, &op->node->stat);
-			return;
-		}
-		deadline = zkfs_clock_earlier(deadline,
-					      zkfs_clock_ms() + ROOT_WAIT_MS);
+	if (ino == ZKFS_TREE_ROOT_ID &&
+	    !zkfs_root_may_wait(op->fs, &deadline)) {
+		zkfs_meta_answer_attr(op, &op->node->stat);
+		return;
 	}
 	zkfs_cache_ask(op->fs, &op->ask, &op->zk, op->node, false);
 	(void)zkfs_op_submit(op, deadline, on_getattr);

@@ -457,6 +457,43 @@ PAGES
 	within 20 says requests_pending 0
 }
 
+# How many of an operation took no longer than SECONDS.
+no_longer_than() {
+	value metrics.later \
+		"zkfs_request_duration_seconds_bucket{op=\"$1\",le=\"$2\"}"
+}
+
+@test "control: the root's attributes wait for no server that hangs" {
+	local known
+	own_server
+	zk create /f x
+	# The kernel asks for them before it lets anybody in.
+	zk_mount A default_permissions,cache_nodes=0
+	at_once cat "$A/.zkfs/status"
+	kill -STOP "$OWN_PID"
+	before
+	later
+	known=$(no_longer_than GETATTR 0.001)
+	py 'for i in range(10):
+    time.sleep(0.11) # what the kernel keeps of them is over
+    os.stat(A[0] + "/.zkfs/status")
+' "$A"
+	later
+	[ "$(no_longer_than GETATTR 0.001)" -ge $((known + 5)) ]
+	kill -CONT "$OWN_PID"
+	# And they are not for ever what they were.
+	known=$(stat -c %Y%z "$A")
+	zk set / now
+	within 20 differs "$known" stat -c %Y%z "$A"
+}
+
+differs() {
+	local before=$1
+
+	shift
+	[ "$("$@")" != "$before" ]
+}
+
 @test "control: reconnects and expiries are counted" {
 	own_server
 	zk_mount A
