@@ -1,16 +1,42 @@
 #!/usr/bin/env bash
-# proxy.bash: a mount by a way to its server that loses what it is told to, and
-# that can be stopped (kill -STOP "$PROXY") as if the server were.
+# proxy.bash: ways to servers that do what they are told (bin/proxy.py), and
+# that can be stopped (kill -STOP "$PROXY") as if the servers were.
+
+# start_proxy [IP:]PORT...: a way to each; WAYS are their ports, PROXY is the
+# process.
+start_proxy() {
+	local file=$BATS_TEST_TMPDIR/proxy
+
+	rm -f "$file"
+	/usr/bin/python3 "$E2E_DIR/bin/proxy.py" "$file" "$@" \
+		3>&- 4>&- </dev/null &
+	PROXY=$!
+	within 20 test -s "$file"
+	{
+		read -r PROXY_ORDERS
+		read -ra WAYS
+	} <"$file"
+}
+
+# order [N:]WORD...: what bin/proxy.py says at its top.
+order() {
+	local fd answer
+
+	exec {fd}<>"/dev/tcp/127.0.0.1/$PROXY_ORDERS"
+	echo "$*" >&"$fd"
+	read -r answer <&"$fd"
+	exec {fd}>&-
+	case $answer in
+	ok) ;;
+	*[!0-9]* | '') fail "the proxy says: $answer" ;;
+	*) echo "$answer" ;;
+	esac
+}
 
 # mount_by_proxy [OPTIONS]: the mount $A, by a way that loses what it is told to.
 mount_by_proxy() {
-	local file=$BATS_TEST_TMPDIR/proxy
-
-	/usr/bin/python3 "$E2E_DIR/bin/losing_proxy.py" "$file" "$E2E_PORT" \
-		3>&- 4>&- </dev/null &
-	PROXY=$!
-	within 10 test -s "$file"
-	zk_mount A "${1:-}" "127.0.0.1:$(<"$file")$TREE"
+	start_proxy "$E2E_PORT"
+	zk_mount A "${1:-}" "127.0.0.1:${WAYS[0]}$TREE"
 	# (By the way, the server shows a session of its own.)
 	MOUNT_SESSION[A]=$(grep -oE 'new session 0x[0-9a-f]+' A.log)
 	MOUNT_SESSION[A]=${MOUNT_SESSION[A]##* }
@@ -21,21 +47,21 @@ mount_by_proxy() {
 # reply_lost COMMAND..., request_lost COMMAND...: the next change loses its
 # reply, or itself. It must have been lost indeed.
 reply_lost() {
-	lose USR1 "$@"
+	lose reply "$@"
 }
 
 request_lost() {
-	lose USR2 "$@"
+	lose request "$@"
 }
 
 # hold_back: the next change and all behind it, until kill -CONT "$PROXY".
 hold_back() {
-	arm HUP
+	arm hold request
 }
 
 # hold_reply_back: the server's answer to the next change and all behind it.
 hold_reply_back() {
-	arm WINCH
+	arm hold reply
 }
 
 # It is there.
@@ -43,19 +69,17 @@ holds_back() {
 	[ -s "$BATS_TEST_TMPDIR/proxy.lost" ]
 }
 
-# arm SIGNAL: returns when the proxy has heard of it.
 arm() {
-	rm -f "$BATS_TEST_TMPDIR"/proxy.{armed,lost}
-	kill "-$1" "$PROXY"
-	within 10 test -e "$BATS_TEST_TMPDIR/proxy.armed"
+	rm -f "$BATS_TEST_TMPDIR/proxy.lost"
+	order "$@"
 }
 
 lose() {
 	local status=0
 
-	arm "$1"
+	arm lose "$1" 1
 	shift
 	"$@" || status=$?
-	[ -s "$BATS_TEST_TMPDIR/proxy.lost" ] || fail "nothing was lost: $*"
+	holds_back || fail "nothing was lost: $*"
 	return "$status"
 }

@@ -64,5 +64,5 @@ class Hang:
 
 def lose_next(mount, rng):
     """The next change by this mount, or what is answered to it, is lost with
-    the connection. See bin/losing_proxy.py."""
+    the connection. See bin/proxy.py."""
     os.kill(mount.proxy, rng.choice([signal.SIGUSR1, signal.SIGUSR2]))
