@@ -232,6 +232,11 @@ void zkfs_commit_refused(struct zkfs_commit *commit, int error)
 		(void)refuse_write(commit, error);
 }
 
+void zkfs_commit_shared(struct zkfs_commit *commit)
+{
+	commit->shared = true;
+}
+
 void zkfs_commit_unlink(struct zkfs_commit *commit)
 {
 	commit->unlinked = true;
@@ -380,16 +385,16 @@ void zkfs_commit_payload(const struct zkfs_commit *commit,
 	*ret_version = commit->version;
 }
 
-/* The payload is the newest version now; what was collected meanwhile is on
- * top of it already. */
+/* The payload has become a version, and is the newest unless we are `behind`;
+ * what was collected meanwhile is on top of it already. */
 static enum zkfs_commit_next committed(struct zkfs_commit *commit,
-				       int32_t version)
+				       int32_t version, bool behind)
 {
 	bool again = commit->again && !commit->unlinked;
 
 	commit->version = version;
 	commit->base_len = length(commit->payload);
-	commit->behind = false;
+	commit->behind = behind;
 	if (!again)
 		return finish(commit, 0);
 	/* This begin was about more than the payload. */
@@ -474,10 +479,43 @@ static bool is_payload(const struct zkfs_commit *commit,
 	return len == 0 || memcmp(data->data, commit->payload->data, len) == 0;
 }
 
+/* Whether others have appended to it. */
+static bool begins_with_payload(const struct zkfs_commit *commit,
+				const struct zkfs_buf *data)
+{
+	size_t len = length(commit->payload);
+
+	return len > 0 && length(data) >= len &&
+	       memcmp(data->data, commit->payload->data, len) == 0;
+}
+
 /* How many versions later: they are 32 bits and wrap. */
 static int32_t versions_since(int32_t base, int32_t version)
 {
 	return (int32_t)((uint32_t)version - (uint32_t)base);
+}
+
+static int32_t next_version(int32_t version)
+{
+	return (int32_t)((uint32_t)version + 1);
+}
+
+/* There is a version that may be ours: of these bytes, right on our base. */
+static enum zkfs_commit_next found_payload(struct zkfs_commit *commit,
+					   int32_t version)
+{
+	if (commit->shared && !payload_appends(commit))
+		return give_up(commit, -EIO);
+	return committed(commit, version, false);
+}
+
+static enum zkfs_commit_next resolve_later(struct zkfs_commit *commit,
+					   struct zkfs_buf *data)
+{
+	if (!payload_appends(commit) || commit->bound ||
+	    !begins_with_payload(commit, data))
+		return give_up(commit, -EIO);
+	return committed(commit, next_version(commit->version), true);
 }
 
 /* What was read back after a lost reply: the table in commit.h. */
@@ -489,11 +527,11 @@ static enum zkfs_commit_next resolve(struct zkfs_commit *commit,
 	if (since == 0)
 		return send_set(commit);
 	if (since > 1)
-		return give_up(commit, -EIO);
+		return resolve_later(commit, data);
 	if (since < 0)
-		return give_up(commit, -ESTALE);
+		return give_up(commit, -EIO);
 	if (is_payload(commit, data))
-		return committed(commit, version);
+		return found_payload(commit, version);
 	if (!payload_appends(commit))
 		return give_up(commit, -ESTALE);
 	commit->doubt = false;
@@ -528,7 +566,7 @@ enum zkfs_commit_next zkfs_commit_set_done(struct zkfs_commit *commit,
 	assert(commit->in_flight && !commit->reading);
 	commit->in_flight = false;
 	if (error == ZKFS_E_OK)
-		return committed(commit, version);
+		return committed(commit, version, false);
 	if (commit->unlinked)
 		return finish(commit, 0);
 	switch (error) {
@@ -538,7 +576,7 @@ enum zkfs_commit_next zkfs_commit_set_done(struct zkfs_commit *commit,
 	case ZKFS_E_BADVERSION:
 		return met_conflict(commit);
 	case ZKFS_E_NONODE:
-		return give_up(commit, -ESTALE);
+		return give_up(commit, commit->doubt ? -EIO : -ESTALE);
 	case ZKFS_E_TIMEDOUT:
 	case ZKFS_E_NOMEM:
 		return put_off(commit, zkfs_error_to_errno(error));
@@ -560,7 +598,7 @@ enum zkfs_commit_next zkfs_commit_get_done(struct zkfs_commit *commit,
 	case ZKFS_E_OK:
 		break;
 	case ZKFS_E_NONODE:
-		return give_up(commit, -ESTALE);
+		return give_up(commit, commit->doubt ? -EIO : -ESTALE);
 	case ZKFS_E_TIMEDOUT:
 	case ZKFS_E_NOMEM:
 	case ZKFS_E_EXPIRED:

@@ -304,9 +304,21 @@ static bool is_older(const struct zkfs_stat *stat, const struct zkfs_stat *than)
 	       (stat->mzxid < than->mzxid || stat->pzxid < than->pzxid);
 }
 
+void zkfs_tree_made(struct zkfs_node *node, const struct zkfs_stat *stat,
+		    int64_t now_ms)
+{
+	bool shared = node->shared;
+
+	zkfs_tree_saw(node, stat, now_ms);
+	node->shared = shared;
+}
+
 void zkfs_tree_saw(struct zkfs_node *node, const struct zkfs_stat *stat,
 		   int64_t now_ms)
 {
+	if (node->stat.czxid == stat->czxid &&
+	    node->stat.version < stat->version)
+		node->shared = true;
 	if (!is_older(stat, &node->stat))
 		node->stat = *stat;
 	node->seen_ms = now_ms;

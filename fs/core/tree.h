@@ -42,6 +42,7 @@ struct zkfs_node {
 	bool current;  /* what its name means now; else detached */
 	bool unlinked; /* removed through this mount */
 	bool adopt;    /* a parent was renamed: take the next czxid seen */
+	bool shared;   /* its data was seen to change, and not by this mount */
 
 	/* Newest Stat seen, and when (zkfs_clock_ms); seen_ms 0: never. */
 	struct zkfs_stat stat;
@@ -127,8 +128,12 @@ bool zkfs_tree_below(const struct zkfs_node *node,
  * That of a DATA node is its directory's. */
 char *zkfs_tree_path(const struct zkfs_node *node);
 
-/* Notes the newest Stat; an older one of the same incarnation is ignored. */
+/* Notes the newest Stat; an older one of the same incarnation is ignored. A
+ * newer version is somebody else's. */
 void zkfs_tree_saw(struct zkfs_node *node, const struct zkfs_stat *stat,
 		   int64_t now_ms);
+/* The same, of a version that this mount has made. */
+void zkfs_tree_made(struct zkfs_node *node, const struct zkfs_stat *stat,
+		    int64_t now_ms);
 
 #endif

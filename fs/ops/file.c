@@ -55,7 +55,7 @@ void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
 			 const struct zkfs_stat *stat,
 			 const struct zkfs_file *by)
 {
-	zkfs_tree_saw(node, stat, zkfs_clock_ms());
+	zkfs_tree_made(node, stat, zkfs_clock_ms());
 	zkfs_observe_own_data(fs, node, stat);
 	if (node->type == ZKFS_TYPE_DATA) {
 		zkfs_name_keep_dir(node->parent);

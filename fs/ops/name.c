@@ -379,7 +379,7 @@ static void on_data_removed(struct zkfs_zk_req *req,
 		return;
 	}
 	if (reply->stat) {
-		zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
+		zkfs_tree_made(op->node, reply->stat, zkfs_clock_ms());
 		zkfs_observe_own_data(op->fs, op->node, reply->stat);
 		forget_victim(rm);
 	}

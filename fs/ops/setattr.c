@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fs/base/buf.h"
 #include "fs/base/clock.h"
@@ -22,6 +23,9 @@ struct setattr_op {
 	bool resize;
 	size_t size;
 	struct zkfs_buf *data;
+	int32_t base;	 /* the version that `data` was made of */
+	int64_t base_id; /* ... of the znode with this czxid */
+	bool doubt;	 /* whether `data` was set is not known */
 };
 
 static struct setattr_op *setattr_from_zk(struct zkfs_zk_req *req)
@@ -49,8 +53,9 @@ static void on_setattr_set(struct zkfs_zk_req *req,
 	struct setattr_op *set = setattr_from_zk(req);
 	struct zkfs_op *op = &set->store.op;
 
-	/* Somebody was faster: again, on the newest. A lost reply is no matter
-	 * either, as doing it twice comes to the same. */
+	set->doubt |= reply->error == ZKFS_E_LOST;
+	/* Somebody was faster: again, on the newest. In doubt it may have been
+	 * we ourselves. */
 	if (reply->error == ZKFS_E_BADVERSION ||
 	    (reply->error == ZKFS_E_LOST &&
 	     zkfs_clock_ms() < op->zk.deadline_ms)) {
@@ -65,12 +70,44 @@ static void on_setattr_set(struct zkfs_zk_req *req,
 	zkfs_meta_answer_attr(op, reply->stat);
 }
 
+/* What was read back when it is not known whether `data` was set; see commit.h.
+ * Done twice it is not the same: what somebody else has written in between
+ * would be cut off. Returns 0 to go on, 1 if it was done, or -EIO. */
+static int resolve(struct setattr_op *set, const struct zkfs_zk_reply *reply)
+{
+	bool same = reply->len == set->data->len &&
+		    (reply->len == 0 ||
+		     memcmp(reply->data, set->data->data, reply->len) == 0);
+
+	if (reply->stat->czxid != set->base_id)
+		return -EIO;
+	/* Or this server lags behind: still in doubt. */
+	if (reply->stat->version == set->base)
+		return 0;
+	if (reply->stat->version - set->base != 1)
+		return -EIO;
+	set->doubt = false;
+	return same;
+}
+
 static void on_setattr_get(struct zkfs_zk_req *req,
 			   const struct zkfs_zk_reply *reply)
 {
 	struct setattr_op *set = setattr_from_zk(req);
 	struct zkfs_op *op = &set->store.op;
+	int known = 0;
 
+	if (set->doubt)
+		known = reply->error ? -EIO : resolve(set, reply);
+	if (known < 0) {
+		zkfs_reply_error(op, known);
+		return;
+	}
+	if (known) {
+		zkfs_file_committed(op->fs, op->node, reply->stat, NULL);
+		zkfs_meta_answer_attr(op, reply->stat);
+		return;
+	}
 	if (reply->error ||
 	    !zkfs_meta_same_node(op->fs, op->node, reply->stat)) {
 		int error = zkfs_error_to_errno(reply->error);
@@ -90,6 +127,8 @@ static void on_setattr_get(struct zkfs_zk_req *req,
 	op->zk.data = set->data->data;
 	op->zk.len = set->data->len;
 	op->zk.version = reply->stat->version;
+	set->base = reply->stat->version;
+	set->base_id = reply->stat->czxid;
 	op->zk.done = on_setattr_set;
 	zkfs_zk_submit(op->fs->zk, &op->zk);
 }

@@ -67,7 +67,11 @@ static void finish(struct zkfs_file *file)
 {
 	int error = zkfs_commit_error(&file->commit);
 
-	if (error && zkfs_list_empty(&file->waiters))
+	if (error == -EIO)
+		zkfs_warning("\"%s\": whether it was stored cannot be known: "
+			     "the server's answer was lost",
+			     file->req_path);
+	else if (error && zkfs_list_empty(&file->waiters))
 		zkfs_warning("\"%s\" was not stored: %s; nobody waits for it "
 			     "any more, the old version stays",
 			     file->req_path, strerror(-error));
@@ -137,6 +141,12 @@ static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 		run(file, ZKFS_COMMIT_GET);
 		return;
 	}
+	/* A set in doubt was about the znode that was opened. */
+	if (!error && file->commit.doubt &&
+	    reply->stat->czxid != file->stat.czxid)
+		error = ZKFS_E_NONODE;
+	if (file->handle.node->shared)
+		zkfs_commit_shared(&file->commit);
 	if (!error) {
 		data = zkfs_buf_new(reply->data, reply->len);
 		if (!data)
@@ -146,7 +156,7 @@ static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 				    error ? 0 : reply->stat->version);
 	if (!error && next == ZKFS_COMMIT_DONE) {
 		file->stat = *reply->stat;
-		if (!zkfs_commit_error(&file->commit))
+		if (!zkfs_commit_error(&file->commit) && !file->commit.behind)
 			zkfs_file_committed(file->fs, file->handle.node,
 					    reply->stat, file);
 	}

@@ -35,17 +35,28 @@
  * A lost reply leaves the set in doubt, and is resolved by reading back:
  *
  *   the base version        it did not happen: the same set again
- *   the next, same data     it happened
+ *   the next, same data     it happened; but if others are known to write this
+ *                           file (zkfs_commit_shared): cannot be known, -EIO
  *   the next, other data    another's change: -ESTALE, or appended again
- *   a later one             cannot be known: -EIO
- *   none, or a younger one  the znode was deleted: -ESTALE
+ *   a later one             that begins with the payload of an append: it
+ *                           happened; else it cannot be known: -EIO
+ *   none, or a younger one  the znode was deleted, before it or after: -EIO
  *
  * A server that lags behind may show the base version although the set has
  * happened; the repeated set then meets a conflict, which is why that
  * conflict is resolved by reading back as well. When the znode cannot be read
  * back in time the begin fails with -EIO and the next one goes on with the
- * reading. Two clients that set the same bytes on the same version cannot be
- * told apart here.
+ * reading.
+ *
+ * Nothing that a server keeps of a set says whose it was: Stat has the zxid and
+ * the time, and no session. So two clients that set the same bytes on the same
+ * version cannot be told apart; and they do that: all who raise the same
+ * counter. To take the other's set for one's own would lose a count, so where
+ * there may be another, nothing is claimed. What somebody appends is told by
+ * its bytes: lines name who wrote them, and a second append of the same bytes
+ * is not a conflict but the same line again. (A znode of the mount's own that
+ * is changed in the same transaction would tell in all cases. It would have to
+ * be in the user's tree, which a mount does not touch by itself.)
  *
  * "Owner" is the kernel's lock owner of a request, one a process (its file
  * table): it tells which process wrote last and which one is closing. 0 is an
@@ -102,6 +113,7 @@ struct zkfs_commit {
 	bool in_flight;	    /* a set or get is under way */
 	bool reading;	    /* it is a get */
 	bool doubt;	    /* whether the payload was set is not known */
+	bool shared;	    /* others write this file, too */
 	bool again;	    /* begun in doubt: set what came after it too */
 	bool payload_bound; /* `bound` of what the payload carries */
 	bool has_writer;    /* `writer` is set */
@@ -158,6 +170,9 @@ void zkfs_commit_conflict(struct zkfs_commit *commit);
  * a file nor the bare truncation before it is committed. Not for EINTR, upon
  * which programs write again. */
 void zkfs_commit_refused(struct zkfs_commit *commit, int error);
+/* Others are known to write this file, too: what a lost reply was about is told
+ * apart from their writes no more. */
+void zkfs_commit_shared(struct zkfs_commit *commit);
 /* Our own mount has removed the name: commits succeed and do nothing. */
 void zkfs_commit_unlink(struct zkfs_commit *commit);
 

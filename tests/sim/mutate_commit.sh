@@ -65,7 +65,7 @@ rm "$tmp/plain.o"
 # -- lost replies --
 
 mutate lost-is-done \
-	'/case ZKFS_E_LOST:$/,/send_get/ { s/commit->doubt = true;/return committed(commit, commit->version + 1);/; }'
+	'/case ZKFS_E_LOST:$/,/send_get/ { s/commit->doubt = true;/return committed(commit, commit->version + 1, false);/; }'
 mutate lost-is-not-done \
 	'/^	case ZKFS_E_LOST:$/,/send_get/ { s/return send_get\(commit\)/return put_off(commit, -EIO)/; s/commit->doubt = true;//; }'
 mutate read-too-early-is-believed \
@@ -76,6 +76,10 @@ mutate next-version-is-never-ours \
 	's/if \(is_payload\(commit, data\)\)/if (false)/'
 mutate later-version-is-appended-to \
 	's/if \(since > 1\)/if (since > 1 \&\& !payload_appends(commit))/'
+mutate later-version-is-ours \
+	's/!begins_with_payload\(commit, data\)\)/false)/'
+mutate later-version-is-the-newest \
+	's/next_version\(commit->version\), true/next_version(commit->version), false/; s/^	if \(since > 1\)$/	if (since > 1 \&\& payload_appends(commit) \&\& begins_with_payload(commit, data)) return committed(commit, version, false);\n&/'
 mutate doubt-is-timed-out \
 	's/^	if \(commit->doubt\)$/	if (false)/'
 mutate doubt-forgets-what-came-after \

@@ -36,8 +36,9 @@ struct world {
 	/* What becomes of the coming requests, one letter each, 'o' when it
 	 * ends: o it goes well; l lost, not done; L lost, but done; t never
 	 * sent; n, q, e, b: NOMEM, QUOTA, EXPIRED, NOAUTH; x: another client
-	 * sets the znode first; d: it deletes it; s: an old reading, of a
-	 * server that lags behind by one version. */
+	 * sets the znode first; y: to what we want to set; a: appends to it;
+	 * d: it deletes it; s: an old reading, of a server that lags behind by
+	 * one version. */
 	const char *fate;
 	struct zkfs_buf *old;
 	size_t pos;
@@ -93,15 +94,28 @@ static void foreign_set(struct world *w, const char *text)
 	server_set(w, text, strlen(text));
 }
 
+static void foreign_append(struct world *w)
+{
+	char buf[64];
+
+	(void)snprintf(buf, sizeof(buf), "%.*sZ", (int)w->data->len,
+		       w->data->data);
+	foreign_set(w, buf);
+}
+
 static char next_fate(struct world *w)
 {
 	char fate = *w->fate ? *w->fate++ : 'o';
 
 	if (fate == 'x')
 		foreign_set(w, NULL);
+	if (fate == 'y')
+		foreign_set(w, "Xld");
+	if (fate == 'a')
+		foreign_append(w);
 	if (fate == 'd')
 		w->exists = false;
-	return fate == 'x' || fate == 'd' ? next_fate(w) : fate;
+	return strchr("xyad", fate) ? next_fate(w) : fate;
 }
 
 static enum zkfs_error refusal(char fate)
@@ -449,8 +463,8 @@ static const struct answer answers[] = {
 	{"lost, then a conflict", TRUNC, "lx", -ESTALE, -ESTALE, "foreign0", 1},
 	{"lost, done, then changed", TRUNC, "Lx", -EIO, -EIO, "foreign0", 1},
 	{"lost, changed twice", TRUNC, "lxx", -EIO, -EIO, "foreign1", 1},
-	{"lost, then deleted", TRUNC, "Ld", -ESTALE, -ESTALE, "X", 1},
-	{"lost, again, and deleted", TRUNC, "lod", -ESTALE, -ESTALE, "old", 1},
+	{"lost, then deleted", TRUNC, "Ld", -EIO, -EIO, "X", 1},
+	{"lost, again, and deleted", TRUNC, "lod", -EIO, -EIO, "old", 1},
 	{"lost, not read back", TRUNC, "Lt", -EIO, 0, "X", 1},
 	{"lost, no memory to read", TRUNC, "Ln", -EIO, 0, "X", 1},
 	{"lost, session over", TRUNC, "Le", -EIO, 0, "X", 1},
@@ -482,6 +496,11 @@ static const struct answer answers[] = {
 	{"append, conflict, lost, done", APPEND, "xooL", 0, 0, "foreign0X", 2},
 	{"append, conflict, lost, not done", APPEND, "xool", 0, 0, "foreign0X",
 	 2},
+	{"append, lost, done, then another's", APPEND, "La", 0, 0, "oldXZ", 1},
+	{"append, lost, done, then others'", APPEND, "Laa", 0, 0, "oldXZZ", 1},
+	{"append, lost, not done, another's", APPEND, "la", 0, 0, "oldZX", 1},
+	{"append, lost, not done, others'", APPEND, "laa", -EIO, -EIO, "oldZZ",
+	 1},
 	{"append, lost, again, conflict", APPEND, "lox", 0, 0, "foreign0X", 2},
 };
 
@@ -509,6 +528,39 @@ static void test_answers(void **state)
 			assert_int_equal(w.data->data[w.data->len - 1], 'Y');
 		else
 			assert_data(&w, a->data);
+		world_fini(&w);
+	}
+}
+
+/* The same bytes on the same version by another: a counter that both raise. */
+static void test_lost_and_shared(void **state)
+{
+	static const struct {
+		const char *fate;
+		unsigned flags;
+		int error, error_shared;
+		const char *data;
+	} cases[] = {
+		{"L", 0, 0, -EIO, "Xld"},
+		{"ly", 0, 0, -EIO, "Xld"},
+		{"l", 0, 0, 0, "Xld"},
+		{"lx", 0, -ESTALE, -ESTALE, "foreign0"},
+		{"L", APPEND, 0, 0, "oldX"},
+		{"la", APPEND, 0, 0, "oldZX"},
+	};
+
+	for (size_t i = 0; i < 2 * ZKFS_ARRAY_SIZE(cases); i++) {
+		bool shared = i % 2;
+		struct world w;
+
+		world_init(&w, cases[i / 2].flags, "old", 5);
+		w.fate = cases[i / 2].fate;
+		if (shared)
+			zkfs_commit_shared(&w.commit);
+		assert_int_equal(write_(&w, 1, "X"), 0);
+		assert_int_equal(fsync_(&w), shared ? cases[i / 2].error_shared
+						    : cases[i / 2].error);
+		assert_data(&w, cases[i / 2].data);
 		world_fini(&w);
 	}
 }
@@ -549,7 +601,7 @@ static void test_made_anew(void **state)
 		foreign_set(&w, "another");
 		w.version = 1;
 		assert_int_equal(serve(&w, ZKFS_COMMIT_GET), ZKFS_COMMIT_DONE);
-		assert_int_equal(zkfs_commit_error(&w.commit), -ESTALE);
+		assert_int_equal(zkfs_commit_error(&w.commit), -EIO);
 		assert_data(&w, "another");
 		world_fini(&w);
 	}
@@ -1116,6 +1168,7 @@ int main(void)
 		cmocka_unit_test(test_failure_in_flight),
 		cmocka_unit_test(test_failure_in_flight_not_sent),
 		cmocka_unit_test(test_truncate_in_flight),
+		cmocka_unit_test(test_lost_and_shared),
 		cmocka_unit_test(test_write_in_doubt),
 		cmocka_unit_test(test_failure_in_doubt),
 		cmocka_unit_test(test_killed_in_flight),

@@ -74,11 +74,16 @@ class Orders:
 
 
 async def packet(reader):
-    """A whole packet, or what there is if it is none (a 4lw)."""
-    data = await reader.readexactly(4)
+    """A whole packet, or four bytes if it is none (a 4lw and its answer)."""
+    try:
+        data = await reader.readexactly(4)
+    except asyncio.IncompleteReadError as error:
+        if error.partial:
+            return error.partial
+        raise
     length = struct.unpack(">i", data)[0]
     if not 0 <= length <= 1 << 24:
-        return data + await reader.read(4096)
+        return data
     return data + await reader.readexactly(length)
 
 
