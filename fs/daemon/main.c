@@ -144,6 +144,7 @@ static int connect_servers(struct daemon *d)
 {
 	struct zkfs_session_config config = {
 		.servers = d->numeric,
+		.hosts = d->servers.hosts,
 		.chroot = d->servers.chroot,
 		.timeout_ms = d->opts.session_timeout_ms,
 		.watch_budget = d->opts.watch_paths,

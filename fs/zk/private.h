@@ -18,6 +18,7 @@
 
 #include <zookeeper/zookeeper.h>
 
+#include "fs/zk/names.h"
 #include "fs/zk/outbox.h"
 #include "fs/zk/watch.h"
 #include "include/zkfs/report.h"
@@ -43,7 +44,9 @@ enum zkfs_session_state {
 struct zkfs_zk {
 	char *hosts; /* for the library, chroot included */
 	unsigned n_hosts;
+	char *chroot;
 	size_t chroot_len;
+	struct zkfs_names names;
 	int asked_ms; /* the session timeout we ask for */
 	const struct zkfs_auth *auth;
 
@@ -52,6 +55,8 @@ struct zkfs_zk {
 	int64_t since_ms; /* it is that */
 	uint64_t generation;
 	int64_t session_id;
+	clientid_t id;	/* of the same session, for another handle */
+	bool moved;	/* this handle has never seen what the last one has */
 	int timeout_ms; /* negotiated */
 	bool over;	/* the session that `generation` counts has ended */
 	bool closing;	/* zkfs_session_close(): `done` is not called */

@@ -295,6 +295,23 @@ int zkfs_servers_resolve(const struct zkfs_servers *servers, char **ret_numeric,
 	return 0;
 }
 
+static int is_named(void *ctx zkfs_unused, const struct host *host)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *infos;
+
+	if (getaddrinfo(host->name, NULL, &hints, &infos) != 0)
+		return 1;
+	freeaddrinfo(infos);
+	return 0;
+}
+
+bool zkfs_servers_named(const char *hosts)
+{
+	char words[1];
+
+	return for_each_host(hosts, is_named, NULL, words, sizeof(words)) > 0;
+}
+
 /*
  * Probing.
  */

@@ -7,6 +7,7 @@
 #ifndef ZKFS_ZK_SERVERS_H
 #define ZKFS_ZK_SERVERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ZKFS_SERVERS_PORT 2181
@@ -28,6 +29,8 @@ void zkfs_servers_fini(struct zkfs_servers *servers);
  * does). */
 int zkfs_servers_resolve(const struct zkfs_servers *servers, char **ret_numeric,
 			 char *words, size_t words_len);
+/* Whether any of the hosts is given by a name. */
+bool zkfs_servers_named(const char *hosts);
 /* Whether any of the numeric addresses accepts a connection within
  * `timeout_ms`, all tried at once. Returns 0 or the last negative errno
  * (-ETIMEDOUT). */

@@ -148,9 +148,10 @@ static int open_handle(struct zkfs_zk *zk)
 	errno = 0;
 	/* One watcher function and one context for everything: session events
 	 * go to each distinct pair, found by linear search. */
-	zk->zh = zookeeper_init2(zk->hosts, zkfs_completion_watcher,
-				 zk->asked_ms, NULL, zk, ZOO_NO_LOG_CLIENTENV,
-				 log_line);
+	zk->zh = zookeeper_init2(
+		zk->hosts, zkfs_completion_watcher, zk->asked_ms,
+		zk->generation > 0 && !zk->over ? &zk->id : NULL, zk,
+		ZOO_NO_LOG_CLIENTENV, log_line);
 	if (!zk->zh)
 		return errno ? -errno : -ENOMEM;
 	/* Else getaddrinfo() and /dev/urandom on each turn of the loop, and a
@@ -175,13 +176,81 @@ static void next_session(struct zkfs_zk *zk)
 {
 	int r;
 
-	if (zk->state != ZKFS_SESSION_CONNECTING)
+	if (zk->state == ZKFS_SESSION_EXPIRED ||
+	    zk->state == ZKFS_SESSION_REFUSED)
 		move(zk, ZKFS_SESSION_CONNECTING);
 	r = open_handle(zk);
 	if (r == 0)
 		return;
 	zk->reopen_ms = zkfs_clock_ms() + REOPEN_MS;
 	zkfs_warning("cannot open a session: %s; trying again", strerror(-r));
+}
+
+/* Not random(): the library seeds that one as it likes. */
+static unsigned pick(void)
+{
+	unsigned number = 0;
+
+	(void)!getrandom(&number, sizeof(number), GRND_NONBLOCK);
+	return number;
+}
+
+/*
+ * Addresses. zoo_set_servers() is not used: it compares them without their
+ * ports, and fails what is under way with a code that means nothing. A new
+ * handle takes the session along. What it does not take along is how much of
+ * the tree the old one has seen, by which a server that lags behind would turn
+ * it away: so a sync goes before everything else.
+ */
+
+/* How long the known addresses are tried before the names are asked for: the
+ * connect watchdog's first limit. */
+static int64_t patience(const struct zkfs_zk *zk)
+{
+	return zk->timeout_ms / 6;
+}
+
+static void move_to(struct zkfs_zk *zk, const char *numeric)
+{
+	unsigned n;
+	char *hosts = zkfs_hosts_list(numeric, zk->chroot, pick(), &n);
+
+	if (!hosts)
+		return;
+	free(zk->hosts);
+	zk->hosts = hosts;
+	zk->n_hosts = n;
+	/* Not connected, it sends nothing, and so does not end the session. */
+	close_handle(zk);
+	zk->moved = zk->generation > 0 && !zk->over;
+	next_session(zk);
+}
+
+static void follow_names(struct zkfs_zk *zk, int64_t now)
+{
+	if (zk->state == ZKFS_SESSION_CONNECTED)
+		zkfs_names_connected(&zk->names);
+	else
+		zkfs_names_lost(&zk->names, now, patience(zk));
+	if (zkfs_names_tick(&zk->names, now, patience(zk)))
+		move_to(zk, zk->names.numeric);
+}
+
+static void catch_up(struct zkfs_zk *zk)
+{
+	struct zkfs_call *call = zkfs_call_new(zk, ZKFS_ZK_SYNC, 1, 0);
+
+	if (call &&
+	    zoo_async(zk->zh, "/", zkfs_completion_string, call) == ZOK) {
+		zk->moved = false;
+		return;
+	}
+	/* Without it nothing may be read: another connect, another try. */
+	if (call) {
+		zkfs_call_end(call, false);
+		free(call);
+	}
+	zk->cut = true;
 }
 
 /*
@@ -204,9 +273,12 @@ static void entered_connected(struct zkfs_zk *zk)
 		zk->session_id = id->client_id;
 		zk->over = false;
 	}
+	zk->id = *id;
 	zkfs_info("connected to %s, %s session 0x%" PRIx64 ", timeout %d ms",
 		  zoo_get_current_server(zk->zh), fresh ? "new" : "same",
 		  zk->session_id, zk->timeout_ms);
+	if (zk->moved)
+		catch_up(zk);
 	tell_listeners(zk);
 }
 
@@ -235,6 +307,7 @@ static void end_session(struct zkfs_zk *zk, enum zkfs_session_state state)
 {
 	move(zk, state);
 	zk->over = true;
+	zk->moved = false;
 	close_handle(zk);
 	zkfs_outbox_fail(&zk->outbox, true, ZKFS_E_EXPIRED);
 }
@@ -310,6 +383,8 @@ void zkfs_session_prepare(struct zkfs_zk *zk, int *ret_fd, short *ret_events,
 	deadline = zkfs_clock_earlier(deadline,
 				      zk->zh ? zk->interest_ms : zk->reopen_ms);
 	deadline = zkfs_clock_earlier(deadline, zkfs_connection_deadline(zk));
+	deadline = zkfs_clock_earlier(
+		deadline, zkfs_names_deadline(&zk->names, zkfs_clock_ms()));
 	if (!zkfs_list_empty(&zk->outbox.answers) || zk->cut ||
 	    zkfs_send_ready(zk))
 		deadline = 0;
@@ -322,6 +397,7 @@ void zkfs_session_dispatch(struct zkfs_zk *zk, short revents)
 
 	if (!zk->zh && now >= zk->reopen_ms)
 		next_session(zk);
+	follow_names(zk, now);
 	zkfs_connection_receive(zk, revents);
 	zkfs_connection_watch(zk, now);
 	expire(zk, now);
@@ -335,18 +411,11 @@ void zkfs_session_dispatch(struct zkfs_zk *zk, short revents)
  * Opening and closing.
  */
 
-/* Not random(): the library seeds that one as it likes. */
-static unsigned pick(void)
-{
-	unsigned number = 0;
-
-	(void)!getrandom(&number, sizeof(number), GRND_NONBLOCK);
-	return number;
-}
-
 static struct zkfs_zk *zk_free(struct zkfs_zk *zk)
 {
 	zkfs_watch_fini(&zk->watches);
+	zkfs_names_fini(&zk->names);
+	free(zk->chroot);
 	free(zk->hosts);
 	free(zk);
 	return NULL;
@@ -372,11 +441,15 @@ static int zk_new(const struct zkfs_session_config *config,
 	zkfs_connection_none(zk);
 	zk->hosts =
 		zkfs_hosts_list(config->servers, chroot, pick(), &zk->n_hosts);
-	if (!zk->hosts ||
+	zk->chroot = strdup(chroot);
+	if (!zk->hosts || !zk->chroot ||
+	    zkfs_names_init(&zk->names, config->hosts, config->servers) ||
 	    zkfs_watch_init(&zk->watches,
 			    config->watch_budget ? config->watch_budget
 						 : ZKFS_WATCH_BUDGET,
 			    zk->chroot_len)) {
+		zkfs_names_fini(&zk->names);
+		free(zk->chroot);
 		free(zk->hosts);
 		free(zk);
 		return -ENOMEM;

@@ -28,6 +28,7 @@ struct zkfs_auth; /* fs/zk/auth.h: credentials from -o authfile= */
 
 struct zkfs_session_config {
 	const char *servers; /* "1.2.3.4:2181,[::1]:2182", numeric only */
+	const char *hosts;   /* as they were given, by name; or NULL */
 	const char *chroot;  /* "" or "/a/b" */
 	int timeout_ms;	     /* asked for; the server clamps it */
 	size_t watch_budget; /* bytes of watched paths; 0: the default */
