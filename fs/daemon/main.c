@@ -209,6 +209,7 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 		.strict = d->opts.strict,
 		.sync_open = d->opts.sync_open,
 		.timeo_ms = d->opts.timeo_ms,
+		.hard = d->opts.hard,
 		.dataname = d->opts.dataname,
 		.ctlname = d->opts.ctlname,
 		.lockroots = d->opts.lockroots,

@@ -43,6 +43,7 @@ struct zkfs_opts {
 	size_t watch_paths;	/* watch_paths=BYTES; default 8 MiB */
 	int timeo_ms;		/* timeo=SECONDS (decimals allowed); default:
 				 * session_timeout */
+	bool hard;		/* what may wait for ever does; default: soft */
 	int session_timeout_ms; /* session_timeout=SECONDS; default 10 s, at
 				 * least 0.5 s (facts/zookeeper.md, section 1)
 				 */

@@ -57,6 +57,10 @@
 	X("timeo", zkfs_optvalue_timeo, opts.timeo_ms, ZKFS_OPTS_NEEDS_VALUE,     \
 	  "  timeo=SECONDS            how long requests wait for a server\n"      \
 	  "                           (session_timeout)\n")                       \
+	X("hard", zkfs_optvalue_true, opts.hard, ZKFS_OPTS_NO_VALUE,              \
+	  "  hard                     they wait for ever, unless they keep\n"     \
+	  "                           others waiting, too\n")                     \
+	X("soft", zkfs_optvalue_false, opts.hard, ZKFS_OPTS_NO_VALUE, "")         \
 	X("session_timeout", zkfs_optvalue_session_timeout,                       \
 	  opts.session_timeout_ms, ZKFS_OPTS_NEEDS_VALUE,                         \
 	  "  session_timeout=SECONDS  asked of the server (10)\n")                \

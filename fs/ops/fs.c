@@ -142,6 +142,11 @@ bool zkfs_fs_busy(const struct zkfs_fs *fs)
 
 int64_t zkfs_fs_patience(const struct zkfs_fs *fs)
 {
+	return fs->config.hard ? ZKFS_NEVER : zkfs_fs_bounded_patience(fs);
+}
+
+int64_t zkfs_fs_bounded_patience(const struct zkfs_fs *fs)
+{
 	return zkfs_clock_ms() + fs->config.timeo_ms;
 }
 

@@ -53,6 +53,7 @@ struct zkfs_fs_config {
 	bool strict;
 	bool sync_open; /* each open sees what any client did before */
 	int64_t timeo_ms;
+	bool hard;
 	const char *dataname;
 	const char *ctlname; /* "": none */
 	char *const *lockroots;
@@ -115,10 +116,19 @@ void zkfs_fs_tick(struct zkfs_fs *fs, int64_t now_ms);
  * time at the end: they go with the session.) */
 bool zkfs_fs_busy(const struct zkfs_fs *fs);
 
-/* Deadlines for requests: those that hold a kernel lock of a directory while
- * they wait (facts: LOOKUP, MKNOD, MKDIR, UNLINK, RENAME, SETATTR, WRITE)
- * give up sooner, since who waits behind them cannot be interrupted. */
+/*
+ * Deadlines for requests, by what they keep locked in the kernel while they
+ * wait (facts: which held reply blocks what). Who waits behind such a lock
+ * cannot be interrupted, so with -o hard, too, those have an end:
+ *
+ *   patience   nothing: OPEN, READ, FLUSH, GETATTR, a listing, an attribute, a
+ *              lock: timeo, and with -o hard for ever
+ *   bounded    the file, and by an `rm` of it its directory: WRITE, FSYNC:
+ * timeo short      the directory: LOOKUP, MKNOD, MKDIR, UNLINK, RENAME, and
+ *              SETATTR, which has nothing to lose: a third of it
+ */
 int64_t zkfs_fs_patience(const struct zkfs_fs *fs);
+int64_t zkfs_fs_bounded_patience(const struct zkfs_fs *fs);
 int64_t zkfs_fs_short_patience(const struct zkfs_fs *fs);
 
 #endif

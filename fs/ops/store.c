@@ -178,6 +178,20 @@ static void submit_get(struct zkfs_file *file)
 	file->req.done = on_get;
 }
 
+/* Whoever writes or syncs keeps the file locked in the kernel. (One that comes
+ * when a close is under way already waits with it.) */
+static int64_t patience(const struct zkfs_file *file)
+{
+	zkfs_list_for_each(it, &file->waiters) {
+		const struct zkfs_store_op *op =
+			zkfs_list_entry(it, struct zkfs_store_op, waiting);
+
+		if (op->cause != ZKFS_COMMIT_FLUSH)
+			return zkfs_fs_bounded_patience(file->fs);
+	}
+	return zkfs_fs_patience(file->fs);
+}
+
 static void run(struct zkfs_file *file, enum zkfs_commit_next next)
 {
 	if (next == ZKFS_COMMIT_DONE) {
@@ -190,7 +204,7 @@ static void run(struct zkfs_file *file, enum zkfs_commit_next next)
 	 * it cannot tell (no memory) the last one must do. */
 	(void)find_path(file);
 	file->req.path = file->req_path;
-	file->req.deadline_ms = zkfs_fs_patience(file->fs);
+	file->req.deadline_ms = patience(file);
 	if (next == ZKFS_COMMIT_SET)
 		submit_set(file);
 	else

@@ -96,6 +96,7 @@ static void test_defaults(void **state)
 	assert_false(opts.allow_other);
 	assert_false(opts.default_permissions);
 	assert_false(opts.auto_unmount);
+	assert_false(opts.hard);
 	assert_int_equal(opts.timeo_ms, 10000);
 	assert_int_equal(opts.session_timeout_ms, 10000);
 	assert_string_equal(opts.dataname, ".data");
@@ -255,6 +256,12 @@ static void test_flags(void **state)
 	zkfs_opts_fini(&opts);
 	opts = with("inotify,noinotify");
 	assert_false(opts.inotify);
+	zkfs_opts_fini(&opts);
+	opts = with("hard");
+	assert_true(opts.hard);
+	zkfs_opts_fini(&opts);
+	opts = with("hard,soft");
+	assert_false(opts.hard);
 	zkfs_opts_fini(&opts);
 	assert_refused("ro=1", "option 'ro' takes no value");
 	assert_refused("strict=", "option 'strict' takes no value");
@@ -702,7 +709,8 @@ static void test_help_against_the_options(void **state)
 		"locknames",	"ctlname",
 		"cache_nodes",	"cache_data",
 		"watch_paths",	"sync_open",
-		"inotify",	"noexec",
+		"hard",		"inotify",
+		"noexec",
 	};
 	const char *at = strstr(zkfs_opts_help(), "\nMount options");
 	size_t n = 0;
