@@ -10,6 +10,7 @@ start_proxy() {
 	rm -f "$file"
 	/usr/bin/python3 "$E2E_DIR/bin/proxy.py" "$file" "$@" \
 		3>&- 4>&- </dev/null &
+	# shellcheck disable=SC2034 # for the tests
 	PROXY=$!
 	within 20 test -s "$file"
 	{

@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""interrupts.py MOUNT WRITER READER PORT: each call that may have to ask a
+server is made with every server hung, and again with every server dead, by a
+process that is then sent a signal: it must fail with EINTR. And by one that is
+killed: it must end. PORT is where the proxy takes orders.
+"""
+import ctypes
+import errno
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+
+top, writer, reader = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+libc = ctypes.CDLL(None, use_errno=True)
+LIMIT = 30  # seconds: of what comes at once
+AT_FDCWD = -100
+
+
+def order(line):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[4]))) as link:
+        link.sendall(line.encode() + b"\n")
+        answer = link.makefile().readline().strip()
+    if answer != "ok":
+        sys.exit("the proxy says: " + answer)
+
+
+def call(name, *args):
+    """The C library's, which Python would repeat."""
+    result = getattr(libc, name)(*[os.fsencode(arg) if isinstance(arg, str)
+                                   else arg for arg in args])
+    return ctypes.get_errno() if result == -1 else 0
+
+
+def path(name):
+    return os.path.join(top, name)
+
+
+def write_through():
+    """A version of its own: O_SYNC."""
+    fd = libc.open(os.fsencode(path("g")), os.O_WRONLY | os.O_SYNC)
+    return call("write", fd, b"x", 1) if fd >= 0 else ctypes.get_errno()
+
+
+def fsync():
+    os.pwrite(writer, b"changed", 0)
+    return call("fsync", writer)
+
+
+def close():
+    fd = os.dup(writer)
+    os.pwrite(fd, b"changed again", 0)
+    return call("close", fd)
+
+
+def listing():
+    fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    return call("getdents64", fd, ctypes.create_string_buffer(4096), 4096)
+
+
+def lock():
+    return call("fcntl", reader, 37, struct.pack("hhqqi4x", 0, 0, 0, 0, 0))
+
+
+CALLS = {
+    "stat": lambda: call("access", path("unknown"), 0),
+    "open": lambda: call("open", path("g"), os.O_RDONLY),
+    "create": lambda: call("open", path("n"), os.O_WRONLY | os.O_CREAT, 0o644),
+    "truncate": lambda: call("truncate", path("g"), ctypes.c_long(1)),
+    "touch": lambda: call("utimensat", AT_FDCWD, path("g"), None, 0),
+    "mkdir": lambda: call("mkdir", path("e"), 0o755),
+    "rmdir": lambda: call("rmdir", path("d")),
+    "unlink": lambda: call("unlink", path("g")),
+    "rename": lambda: call("rename", path("g"), path("h")),
+    "list": listing,
+    "sync": lambda: call("fsync", os.open(top, os.O_RDONLY)),
+    "getxattr": lambda: call("getxattr", path("g"), "user.zk.version",
+                             ctypes.create_string_buffer(64), 64),
+    "write": write_through,
+    "fsync": fsync,
+    "close": close,
+    "flock": lambda: call("flock", reader, 2),
+    "fcntl": lock,
+    "lock": lambda: call("open", path("locks/l/me"),
+                         os.O_WRONLY | os.O_CREAT, 0o644),
+    "try": lambda: call("mkdir", path("locks/l/me"), 0o755),
+}
+
+
+def begin(what):
+    pid = os.fork()
+    if pid:
+        return pid
+    signal.signal(signal.SIGUSR1, lambda number, frame: None)
+    signal.siginterrupt(signal.SIGUSR1, True)
+    try:
+        error = CALLS[what]()
+    except OSError as failed:
+        error = failed.errno
+    os._exit(error)
+
+
+def waits(pid):
+    try:
+        with open("/proc/%d/wchan" % pid, encoding="ascii") as file:
+            return file.read() == "request_wait_answer"
+    except OSError:
+        return False
+
+
+def wait_until(words, condition):
+    limit = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > limit:
+            sys.exit("not in time: " + words)
+        time.sleep(0.01)
+
+
+def end(pid, words):
+    ended = []
+
+    def look():
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            ended.append(status)
+        return done
+
+    wait_until(words, look)
+    return ended[0]
+
+
+def try_all(when):
+    for what in CALLS:
+        for number in (signal.SIGUSR1, signal.SIGKILL):
+            words = "%s, %s, %s" % (what, when, number.name)
+            pid = begin(what)
+            answered = []
+
+            def settled():
+                if waits(pid):
+                    return True
+                done, status = os.waitpid(pid, os.WNOHANG)
+                if done:
+                    answered.append(status)
+                return bool(done)
+
+            wait_until(words, settled)
+            if answered:
+                # What is known needs no server, and a reader's dup is free.
+                print("%s: answered with %s" % (words, errno.errorcode.get(
+                    os.waitstatus_to_exitcode(answered[0]), "success")))
+                continue
+            os.kill(pid, number)
+            status = end(pid, words)
+            wanted = errno.EINTR if number == signal.SIGUSR1 else -number
+            if os.waitstatus_to_exitcode(status) != wanted:
+                sys.exit("%s: ended with %d" % (
+                    words, os.waitstatus_to_exitcode(status)))
+
+
+for name in ("g", "d", "f"):
+    os.stat(path(name))
+order("stall")
+try_all("hung")
+order("refuse")
+try_all("dead")

@@ -1,0 +1,330 @@
+#!/usr/bin/env bats
+# Servers that die, hang, come back, and lead or follow; networks that cut,
+# swallow and delay; sessions that end. Each test says what was promised, and
+# looks at the servers by another client whether it was kept.
+
+load lib
+load proxy
+load ensemble
+load cluster
+
+# A change while something is wrong: it must be done, and once.
+writes() {
+	local before
+
+	before=$(sure stat /f version)
+	PY_LIMIT=50 py 'spew(A[0], A[1].encode())' "$A/f" "$1"
+	is "$(sure get /f)" "$1"
+	is "$(sure stat /f version)" $((before + 1))
+}
+
+# -- servers -----------------------------------------------------------------
+
+@test "faults: a server that hangs is left, with the session" {
+	local n
+
+	zk create /f old
+	mount_cluster A timeo=40
+	n=$(server_of A)
+	server_signal STOP "$n"
+	writes new
+	[ "$(server_of A)" != "$n" ]
+	is "$(sessions_of A)" 1
+}
+
+@test "faults: the leader dies, then a follower, then both are back" {
+	local n
+
+	zk create /f old
+	mount_cluster A timeo=40
+	n=$(leader)
+	server_down "$n"
+	writes one
+	server_up "$n"
+	within 60 server_votes "${SERVERS[$n]}"
+	n=$(follower)
+	server_down "$n"
+	writes two
+}
+
+@test "faults: without a quorum nothing is done, and nothing is said to be" {
+	zk create /f old
+	mount_cluster A timeo=2
+	server_down 1
+	server_down 2
+	PY_LIMIT=40 fails "" py 'spew(A[0], b"new")' "$A/f"
+	fails "timed out" timeout 40 cat "$A/f"
+	all_well
+	within 30 cat "$A/f"
+	[[ $(sure get /f) == @(old|new) ]]
+	writes back
+}
+
+@test "faults: a server that is left with a minority serves nobody" {
+	local n other
+
+	zk create /f old
+	mount_cluster A timeo=2
+	n=$(server_of A)
+	for other in 1 2 3; do
+		[ "$other" = "$n" ] || server_signal STOP "$other"
+	done
+	PY_LIMIT=40 fails "" py 'spew(A[0], b"new")' "$A/f"
+	all_well
+	within 30 cat "$A/f"
+	[[ $(sure get /f) == @(old|new) ]]
+	writes back
+}
+
+@test "faults: all servers are restarted, and what is asked meanwhile is done" {
+	local i pid
+
+	zk create /f old
+	mount_cluster A timeo=40
+	for i in 1 2 3; do
+		server_down "$i"
+	done
+	PY_LIMIT=50 py 'spew(A[0], b"new")' "$A/f" &
+	pid=$!
+	for i in 1 2 3; do
+		server_up "$i"
+	done
+	wait "$pid"
+	all_vote
+	is "$(sure get /f)" new
+	is "$(sure stat /f version)" 1
+}
+
+# -- networks ----------------------------------------------------------------
+
+@test "faults: connects that are refused, and then swallowed, cost nothing" {
+	local n what
+
+	zk create /f old
+	mount_cluster A timeo=40
+	for what in refuse swallow; do
+		n=$(server_of A)
+		order "$n:$what"
+		order "$((n % 3 + 1)):$what"
+		writes "$what"
+		order accept
+	done
+	is "$(sessions_of A)" 1
+}
+
+@test "faults: servers that accept and answer nothing are passed by" {
+	local n
+
+	zk create /f old
+	mount_cluster A timeo=40
+	n=$(server_of A)
+	order "$n:stall"
+	order "$((n % 3 + 1)):stall"
+	order cut
+	writes new
+	is "$(sessions_of A)" 1
+}
+
+@test "faults: what the server says is lost: it is found out what was done" {
+	zk create /f old
+	mount_cluster A timeo=40
+	exec 9<>"$A/f"
+	printf new >&9
+	order mute
+	PY_LIMIT=50 py 'os.fsync(9)' &
+	within 30 eval '[ "$(sure get /f)" = new ]'
+	order speak
+	wait $!
+	exec 9>&-
+	is "$(sure stat /f version)" 1
+}
+
+@test "faults: replies that are late are waited for" {
+	zk create /f old
+	mount_cluster A
+	order delay 300
+	writes new
+	mkdir "$A/d"
+	mv "$A/d" "$A/e"
+	rmdir "$A/e"
+	is "$(sure ls /)" f
+	is "$(sessions_of A)" 1
+}
+
+@test "faults: a connection that is cut all the time is no session lost" {
+	local i
+
+	zk create /f ""
+	zk set /f ""
+	mount_cluster A timeo=40
+	for i in 1 2 3 4 5 6 7 8; do
+		order cut
+		echo "$i" >>"$A/f"
+	done
+	is "$(sure get /f | tr -d '\n')" 12345678
+	is "$(sessions_of A)" 1
+}
+
+# -- sessions ----------------------------------------------------------------
+
+# The daemon is stopped until the servers have given its session up.
+session_ends() {
+	kill -STOP "${MOUNT_PID[A]}"
+	# A follower knows only its own.
+	within 40 zk_session_gone "${MOUNT_SESSION[A]}" \
+		"${SERVERS[$(leader)]}"
+	kill -CONT "${MOUNT_PID[A]}"
+}
+
+a_new_one() {
+	[ "$(sessions_of A)" = "$1" ]
+}
+
+@test "faults: a session that ends while idle is replaced, without a remount" {
+	zk create /f old
+	mount_cluster A session_timeout=1
+	session_ends
+	is "$(cat "$A/f")" old
+	writes new
+	is "$(sessions_of A)" 2
+}
+
+@test "faults: a session ends under open files: readers read on, writers fail" {
+	zk create /f old
+	zk create /g old
+	mount_cluster A session_timeout=1
+	exec 8<"$A/f" 9<>"$A/g"
+	printf new >&9
+	session_ends
+	is "$(cat <&8)" old
+	within 20 a_new_one 2
+	PY_LIMIT=20 fails "" py 'os.fsync(9)'
+	PY_LIMIT=20 py 'expect("ESTALE", os.write, 9, b"x")'
+	exec 8<&- 9>&-
+	is "$(sure get /g)" old
+	is "$(sure stat /g version)" 0
+	echo newer >"$A/g"
+	is "$(sure get /g)" newer
+}
+
+@test "faults: a session ends under a lock: who held it and who waits are told" {
+	local waiter
+
+	zk create /locks
+	zk create /locks/l
+	mount_cluster A session_timeout=1
+	exec 9>"$A/locks/l/holder"
+	py 'expect("EIO", os.open, A[0], O_WRONLY | O_CREAT)' \
+		"$A/locks/l/waiter" 9>&- &
+	waiter=$!
+	within 20 eval '[ "$(sure ls /locks/l | grep -c lock-)" -ge 2 ]'
+	session_ends
+	within 20 a_new_one 2
+	PY_LIMIT=20 py 'expect("EIO", os.read, 9, 1)' || :
+	PY_LIMIT=20 py 'expect("EIO", os.write, 9, b"x")'
+	wait "$waiter"
+	within 20 eval '[ -z "$(sure ls /locks/l)" ]'
+	exec 9>&-
+	# And the next one gets it.
+	timeout 20 bash -c ': >"$1"' bash "$A/locks/l/next"
+}
+
+# -- waiting -----------------------------------------------------------------
+
+all_dead() {
+	order refuse
+	kill -0 "${MOUNT_PID[A]}"
+}
+
+answers_at_once() {
+	local command
+
+	for command in "df $A" "ls -d $A" "stat $A" "cat $A/.zkfs/status"; do
+		# shellcheck disable=SC2086
+		timeout 5 $command >/dev/null || fail "not at once: $command"
+	done
+}
+
+@test "faults: with every server hung, then dead, what asks none is answered" {
+	mount_cluster A timeo=60
+	order stall
+	answers_at_once
+	order refuse
+	within 20 grep -q "lost the connection" A.log
+	answers_at_once
+	timeout 5 fusermount3 -u "$A"
+	daemon_ends A
+}
+
+@test "faults: with every server dead, umount(8) returns at once" {
+	mount_cluster A timeo=60
+	order refuse
+	within 20 grep -q "lost the connection" A.log
+	timeout 5 umount "$A"
+	daemon_ends A
+}
+
+waits_in_fuse() {
+	[ "$(cat "/proc/$1/wchan" 2>/dev/null)" = request_wait_answer ]
+}
+
+@test "faults: hard: a close waits until it is stored, and soft it fails" {
+	local pid
+
+	zk create /f old
+	mount_cluster A timeo=0.5
+	exec 9<>"$A/f"
+	printf soft >&9
+	order refuse
+	PY_LIMIT=20 py 'expect("ETIMEDOUT", os.fsync, 9)'
+	PY_LIMIT=20 py 'expect("ETIMEDOUT", os.close, 9)'
+	exec 9>&-
+	order accept
+	fusermount3 -u "$A"
+	daemon_ends A
+	is "$(sure get /f)" old
+	kill "$PROXY"
+
+	mount_cluster A timeo=0.5,hard
+	exec 9<>"$A/f"
+	printf hard >&9
+	order refuse
+	# What locks a file or a directory does not wait, nor is anything lost.
+	PY_LIMIT=20 py 'expect("ETIMEDOUT", os.fsync, 9)'
+	PY_LIMIT=20 py 'expect("ETIMEDOUT", os.mkdir, A[0])' "$A/d"
+	py 'os.close(9)' &
+	pid=$!
+	within 20 waits_in_fuse_below "$pid"
+	# Far more than timeo.
+	read -rt 2 <>"$E2E_IDLE" || :
+	waits_in_fuse_below "$pid"
+	order accept
+	wait "$pid"
+	exec 9>&-
+	is "$(sure get /f)" hard
+}
+
+# timeout(1) is between.
+waits_in_fuse_below() {
+	local pid
+
+	for pid in $(descendants "$1"); do
+		! waits_in_fuse "$pid" || return 0
+	done
+	return 1
+}
+
+@test "faults: every call that waits can be interrupted, and killed" {
+	limit 150
+	zk create /f old
+	zk create /g old
+	zk create /d
+	zk create /locks
+	zk create /locks/l
+	mount_cluster A timeo=100
+	exec 9<>"$A/f"
+	exec 8<"$A/f"
+	timeout 140 /usr/bin/python3 "$E2E_DIR/bin/interrupts.py" "$A" 9 8 \
+		"$PROXY_ORDERS"
+	exec 8<&- 9>&-
+}
