@@ -59,6 +59,23 @@ group_build() {
 	make_build "$1" && count_pass
 }
 
+# What is installed does not depend on where it was built: the programs of the
+# build with gcc again, from a copy of the sources in another place, in a
+# directory of another depth.
+group_same() {
+	local copy=$scratch/a/copy/of/it name
+	mkdir -p "$copy" || return
+	git ls-files -z --cached --others --exclude-standard |
+		while IFS= read -r -d '' name; do
+			[ ! -f "$name" ] || printf '%s\0' "$name"
+		done | tar --null -T - -c -f - | tar -C "$copy" -x -f - || return
+	(cd "$copy" && CC=gcc setup_build "$scratch/other") || return
+	limited 600 ninja --quiet -C "$scratch/other" zkfs zkfs-lock zkfs-update
+	for name in zkfs zkfs-lock zkfs-update; do
+		check "$name is the same" cmp "build/$name" "$scratch/other/$name"
+	done
+}
+
 # Makes a build that a group needs, as a group of its own before it.
 need_build() {
 	local kind=$1

@@ -131,3 +131,57 @@ group_python() {
 			"$file"
 	done < <(source_files '*.py')
 }
+
+# What mandoc has to say of a page, but that it is one of section 8 with a list
+# of errnos.
+page_is_right() {
+	local said
+	said=$(timeout 60 mandoc -T lint -W warning "$1" 2>&1 |
+		grep -v 'unexpected section: Sh ERRORS')
+	[ -z "$said" ] || echo "$said"
+	[ -z "$said" ]
+}
+
+# And groff, by which man(1) shows it.
+page_is_shown() {
+	local said
+	said=$(LC_ALL=C.UTF-8 MANWIDTH=80 timeout 60 man --warnings -E UTF-8 \
+		-l "$1" 2>&1 >/dev/null)
+	[ -z "$said" ] || echo "$said"
+	[ -z "$said" ]
+}
+
+group_manual() {
+	local page
+	check "zkfs(8) and --help are true" \
+		limited 60 tests/lib/manual.py build/zkfs
+	check "so are zkfs-lock(1) and its like" tools_are_documented
+	for page in packaging/man/*; do
+		check "$page" page_is_right "$page"
+		check "$page is shown" page_is_shown "$page"
+	done
+}
+
+# The flags of --help are items of the page, and those of the page are known to
+# the program: some have more names than one.
+tools_are_documented() {
+	local name flag status=0
+	for name in lock update; do
+		"build/zkfs-$name" --help | grep -E '^  +-' |
+			grep -oE -e '(^|[ ,])--?[A-Za-z][a-z-]*' |
+			tr -d ' ,' | sort -u >"$scratch/help"
+		sed -n 's/^\.It Fl //p' "packaging/man/zkfs-$name.1" |
+			sed 's/ , /\n/g' | sed 's/^Fl //; s/ .*//; s/^/-/' |
+			sort -u >"$scratch/page"
+		while IFS= read -r flag; do
+			echo "zkfs-$name(1) has no $flag"
+			status=1
+		done < <(comm -23 "$scratch/help" "$scratch/page")
+		while IFS= read -r flag; do
+			grep -qF "\"${flag#--}\"" "fs/tools/$name.c" && continue
+			echo "zkfs-$name knows no $flag"
+			status=1
+		done < <(comm -13 "$scratch/help" "$scratch/page")
+	done
+	return "$status"
+}

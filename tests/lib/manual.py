@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""manual: holds zkfs(8) and --help against the program, both ways.
+
+    manual.py ZKFS
+
+Prints what is missing or too much, a line each. Options are asked of the
+program (--dump-config), errnos are looked for in the sources of what answers
+requests.
+"""
+
+import glob
+import re
+import subprocess
+import sys
+
+PAGE = 'packaging/man/zkfs.8'
+# What the kernel answers by itself, for a mount as ours.
+KERNEL = {'EROFS', 'ENOTCONN'}
+# Between our own functions, never an answer: none at present.
+INTERNAL = set()
+# The same number.
+SAME = {'EWOULDBLOCK': 'EAGAIN'}
+
+
+def config(zkfs):
+    """What --dump-config says."""
+    out = subprocess.run([zkfs, '--dump-config'], check=True,
+                         capture_output=True, text=True).stdout
+    return dict(line.split('=', 1) for line in out.splitlines())
+
+
+def items(page, begin, end):
+    """The tagged items of a part of a page: {tag line: text}."""
+    found = {}
+    tag = None
+    for line in page[page.index(begin):page.index(end)].splitlines():
+        if line.startswith('.It '):
+            tag = line[4:]
+            found[tag] = ''
+        elif tag is not None:
+            found[tag] += line + '\n'
+    return found
+
+
+def manual_options(page):
+    """{option: what the manual says of it}."""
+    options = {}
+    for tag, text in items(page, '.It Fl o Ar options\n',
+                           '.Ss Files and directories').items():
+        for name in re.findall(r'(?:^|, )Cm (\w+)', tag):
+            options[name] = text
+    return options
+
+
+def help_options(zkfs):
+    """{option: what --help says of it}."""
+    out = subprocess.run([zkfs, '--help'], check=True, capture_output=True,
+                         text=True).stdout
+    out = out[out.index('Mount options'):]
+    options = {}
+    name = None
+    for line in out.splitlines():
+        begin = re.match(r'  (\w+)(=\S+)?\s+(.*)', line)
+        if begin:
+            name = begin.group(1)
+            options[name] = begin.group(3)
+        elif name and line.startswith('   '):
+            options[name] += ' ' + line.strip()
+        else:
+            name = None
+    return options
+
+
+def is_opposite(name, others):
+    """Whether the option only takes back another, as rw does ro."""
+    pairs = {'rw': 'ro', 'async': 'sync', 'exec': 'noexec'}
+    return pairs.get(name, name[2:] if name.startswith('no') else '') in others
+
+
+def people_say(number):
+    """How a default is written for people: 67108864 is 64M."""
+    if number.isdigit() and int(number) >= 1 << 20 \
+            and int(number) % (1 << 20) == 0:
+        return f'{int(number) >> 20}M'
+    return number
+
+
+def check_options(page, zkfs):
+    """Yields what is wrong with the options."""
+    facts = config(zkfs)
+    real = {name.rstrip('=') for name in facts['options'].split()}
+    manual, short = manual_options(page), help_options(zkfs)
+    for where, found in ((PAGE, set(manual)), ('--help', set(short))):
+        for name in sorted(found - real):
+            yield f'{where}: there is no option {name}'
+        for name in sorted(real - found):
+            if where == PAGE or not is_opposite(name, found):
+                yield f'{where}: option {name} is missing'
+    for key, value in facts.items():
+        name = key.removeprefix('default_')
+        # What follows from another option is said in words.
+        if name == key or name in ('timeo', 'inotify'):
+            continue
+        for where, texts in ((PAGE, manual), ('--help', short)):
+            if name not in texts or people_say(value) not in texts[name]:
+                yield f'{where}: {name}: the default is {people_say(value)}'
+
+
+def code_errnos():
+    """The errnos that requests are answered with: {errno: where}."""
+    with open('include/zkfs/error.h', encoding='utf-8') as file:
+        table = re.findall(r'X\(\w+, -?\d+, (E\w+),', file.read())
+    found = {name: 'include/zkfs/error.h' for name in table}
+    for path in sorted(glob.glob('fs/ops/*.c') + glob.glob('fs/core/*.c')):
+        with open(path, encoding='utf-8') as file:
+            text = re.sub(r'/\*.*?\*/', '', file.read(), flags=re.S)
+        for name in re.findall(r'-(E[A-Z0-9]+)\b', text):
+            found.setdefault(SAME.get(name, name), path)
+    return {name: path for name, path in found.items() if name not in INTERNAL}
+
+
+def check_errnos(page):
+    """Yields what is wrong with the errnos."""
+    section = page[page.index('\n.Sh ERRORS'):]
+    section = section[:section.index('\n.Sh ', 5)]
+    manual = set(re.findall(r'^\.It Er (E\w+)(?: , (E\w+))*', section, re.M))
+    manual = {name for line in re.findall(r'^\.It Er (.*)', section, re.M)
+              for name in line.replace(',', ' ').split()}
+    code = code_errnos()
+    for name in sorted(set(code) - manual):
+        yield f'{PAGE}: ERRORS: {name} is missing ({code[name]})'
+    for name in sorted(manual - set(code) - KERNEL - {'ECONNABORTED'}):
+        yield f'{PAGE}: ERRORS: nothing answers {name}'
+
+
+def main(args):
+    """Runs; returns the exit status."""
+    with open(PAGE, encoding='utf-8') as file:
+        page = file.read()
+    wrong = list(check_options(page, args[0])) + list(check_errnos(page))
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# package: the Debian package: built, looked at by lintian, installed on this
+# machine, tested as installed, upgraded under a mount, and removed. Not among
+# the groups that run without being named: it needs root and changes the
+# machine.
+
+package_needs=(debhelper dpkg-dev fakeroot lintian)
+# The suite is the package's own (packaging/debian/tests); these ask for what is
+# different when it is installed.
+package_suite=(install mount service completion systemd local read zkfs_lock
+	update manual)
+
+# Everything of that name, wherever a package may leave something.
+package_traces() {
+	find /etc /usr /lib/systemd /var/lib/dpkg/info /var/lib/systemd \
+		/run/systemd -xdev -name '*zkfs*' 2>/dev/null | sort -u
+}
+
+# The package itself, without the one with its debugging symbols.
+package_file() {
+	local file
+	for file in "$scratch"/deb/zkfs_*_*.deb; do
+		echo "$file"
+	done
+}
+
+# A mount goes on under an upgrade, with the process that it has.
+package_upgrade() {
+	local state=$scratch/upgrade before after
+	mkdir "$state" || return
+	XDG_STATE_HOME=$state limited 60 zkfs-local start "$state/m" || return
+	echo data >"$state/m/f"
+	before=$(pgrep -f "^[^ ]*zkfs .* $state/m\$")
+	limited 120 dpkg -i "$(package_file)"
+	after=$(pgrep -f "^[^ ]*zkfs .* $state/m\$")
+	[ -n "$before" ] && [ "$before" = "$after" ] &&
+		[ "$(timeout 20 cat "$state/m/f")" = data ]
+	local status=$?
+	XDG_STATE_HOME=$state limited 60 zkfs-local stop || status=1
+	return "$status"
+}
+
+package_e2e() {
+	local name tap=$scratch/package.tap status=0
+	for name in "$@"; do
+		ZKFS_BUILD=/usr/bin limited "$e2e_limit" bats --formatter tap \
+			"tests/e2e/$name.bats" >"$tap" || status=1
+		count_tap "$tap"
+	done
+	return "$status"
+}
+
+package_is_gone() {
+	package_traces | diff "$scratch/traces" -
+}
+
+group_package() {
+	if dpkg-query -W zkfs >/dev/null 2>&1; then
+		echo "zkfs is installed here: not replaced by a test"
+		return 1
+	fi
+	package_traces >"$scratch/traces"
+	check "packaging/build-deb; lintian says nothing" \
+		limited 600 packaging/build-deb "$scratch/deb"
+	check "dpkg -i" limited 120 dpkg -i "$(package_file)"
+	package_e2e "${package_suite[@]}"
+	check "an upgrade leaves a mount alone" package_upgrade
+	check "dpkg --purge" limited 120 dpkg --purge zkfs
+	check "nothing is left" package_is_gone
+}
