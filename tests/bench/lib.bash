@@ -17,7 +17,7 @@ build_all() {
 			meson setup --buildtype=release -Dtests=false \
 				"$build" "$top"
 		ninja -C "$build" zkfs \
-			tests/bench/bench-{bare,change,crowd,handover,memfs,ops}
+			tests/bench/bench-{bare,change,crowd,handover,memfs,ops,outage}
 	} >"$log" 2>&1 </dev/null && return
 	tail -n 40 "$log" >&2
 	die "the build has failed"
