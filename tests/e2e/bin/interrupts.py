@@ -38,26 +38,38 @@ def path(name):
     return os.path.join(top, name)
 
 
+def with_open(name, flags, call_of):
+    """Python's own open(2) would begin again."""
+    fd = libc.open(os.fsencode(name), flags)
+    return call_of(fd) if fd >= 0 else ctypes.get_errno()
+
+
 def write_through():
     """A version of its own: O_SYNC."""
-    fd = libc.open(os.fsencode(path("g")), os.O_WRONLY | os.O_SYNC)
-    return call("write", fd, b"x", 1) if fd >= 0 else ctypes.get_errno()
+    return with_open(path("g"), os.O_WRONLY | os.O_SYNC,
+                     lambda fd: call("write", fd, b"x", 1))
 
 
 def fsync():
-    os.pwrite(writer, b"changed", 0)
-    return call("fsync", writer)
+    """What it asks to write may have to ask first."""
+    return call("pwrite", writer, b"changed", 7, ctypes.c_long(0)) or \
+        call("fsync", writer)
 
 
 def close():
     fd = os.dup(writer)
-    os.pwrite(fd, b"changed again", 0)
-    return call("close", fd)
+    return call("pwrite", fd, b"changed", 7, ctypes.c_long(0)) or \
+        call("close", fd)
 
 
 def listing():
-    fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
-    return call("getdents64", fd, ctypes.create_string_buffer(4096), 4096)
+    return with_open(top, os.O_RDONLY | os.O_DIRECTORY, lambda fd: call(
+        "getdents64", fd, ctypes.create_string_buffer(4096), 4096))
+
+
+def sync():
+    return with_open(top, os.O_RDONLY | os.O_DIRECTORY,
+                     lambda fd: call("fsync", fd))
 
 
 def lock():
@@ -75,7 +87,7 @@ CALLS = {
     "unlink": lambda: call("unlink", path("g")),
     "rename": lambda: call("rename", path("g"), path("h")),
     "list": listing,
-    "sync": lambda: call("fsync", os.open(top, os.O_RDONLY)),
+    "sync": sync,
     "getxattr": lambda: call("getxattr", path("g"), "user.zk.version",
                              ctypes.create_string_buffer(64), 64),
     "write": write_through,
