@@ -169,6 +169,8 @@ static const char *kind_name(enum zkfs_zk_kind kind)
 		return "get_acl";
 	case ZKFS_ZK_SET:
 		return "set";
+	case ZKFS_ZK_SET_ACL:
+		return "set_acl";
 	case ZKFS_ZK_DELETE:
 		return "delete";
 	case ZKFS_ZK_MULTI:

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fs/base/util.h"
+#include "fs/core/acltext.h"
 #include "fs/daemon/opttable.h"
 #include "include/zkfs/names.h"
 
@@ -226,6 +227,12 @@ static int complete(struct zkfs_opts_parser *p)
 		return zkfs_optvalue_fail(
 			p, "a source and a mount point are needed; "
 			   "see 'zkfs --help'");
+	/* The server would refuse each create, for a reason that is ours. */
+	if (opts->acl && !opts->authfile &&
+	    zkfs_acltext_has_scheme(opts->acl, opts->acl_len, "auth"))
+		return zkfs_optvalue_fail(p, "option 'acl': 'auth' is who "
+					     "'authfile' says, and there is "
+					     "none");
 	return add_default_strings(p);
 }
 
@@ -272,5 +279,7 @@ void zkfs_opts_fini(struct zkfs_opts *opts)
 	free(opts->dataname);
 	free(opts->ctlname);
 	free(opts->authfile);
+	free(opts->acl);
+	free(opts->contender_acl);
 	*opts = (struct zkfs_opts){0};
 }

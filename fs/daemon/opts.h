@@ -54,6 +54,10 @@ struct zkfs_opts {
 	unsigned locknames; /* enum zkfs_name_family; locknames=curator:kazoo:
 			     * curator-rw or "all" */
 	char *authfile;	    /* or NULL */
+	/* acl=ENTRY[,ENTRY...], as the port has it, for what is created; and
+	 * the same for contenders, which everybody may read. NULL: open. */
+	char *acl, *contender_acl;
+	size_t acl_len, contender_acl_len;
 };
 
 /* Returns 0, or -EINVAL/-ENOMEM with one line of words that names the culprit

@@ -94,6 +94,9 @@
 	  ZKFS_OPTS_NEEDS_VALUE,                                                  \
 	  "  authfile=FILE            credentials, lines of SCHEME SECRET;\n"     \
 	  "                           a file that only you can read\n")           \
+	X("acl", zkfs_optvalue_acl, opts.acl, ZKFS_OPTS_NEEDS_VALUE,              \
+	  "  acl=ENTRY[\\,ENTRY...]    ACL of what is created, as zkCli has it\n" \
+	  "                           (world:anyone:cdrwa)\n")                    \
 	X("remount", zkfs_optvalue_remount, opts, ZKFS_OPTS_NO_VALUE, "")
 
 /* What mount(8), fstab and /sbin/mount.* hand on, and what has no meaning

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/core/acltext.h"
 #include "include/zkfs/names.h"
 #include "include/zkfs/path.h"
 
@@ -359,6 +360,45 @@ int zkfs_optvalue_locknames(struct zkfs_opts_parser *p,
 	}
 	*(unsigned *)field(p, spec) = all;
 	return 0;
+}
+
+/* In the place of what a duplicate left there. */
+static int read_acl(const char *text, char **acl, size_t *len)
+{
+	char *bytes;
+	int r = zkfs_acltext_parse(text, strlen(text), &bytes, len);
+
+	if (r < 0)
+		return r;
+	free(*acl);
+	*acl = bytes;
+	return 0;
+}
+
+/* What a contender says of itself is read by whoever waits behind it, with
+ * clients of others, too. (Who may break a lock is said by the ACL of the lock:
+ * deleting is a right over the parent.) */
+int zkfs_optvalue_acl(struct zkfs_opts_parser *p,
+		      const struct zkfs_opts_spec *spec, const char *value)
+{
+	struct zkfs_opts *opts = &p->opts;
+	zkfs_autofree char *readable = NULL;
+	int r;
+
+	if (asprintf(&readable, "%s,world:anyone:r", value) < 0) {
+		readable = NULL;
+		return zkfs_optvalue_nomem(p);
+	}
+	r = read_acl(value, &opts->acl, &opts->acl_len);
+	if (r == 0)
+		r = read_acl(readable, &opts->contender_acl,
+			     &opts->contender_acl_len);
+	if (r == -EINVAL)
+		return zkfs_optvalue_fail(p,
+					  "option '%s': '%s' is not a list of "
+					  "SCHEME:ID:PERMISSIONS",
+					  spec->name, value);
+	return r < 0 ? zkfs_optvalue_nomem(p) : 0;
 }
 
 int zkfs_optvalue_remount(struct zkfs_opts_parser *p,

@@ -57,6 +57,7 @@ zkfs_opts_setter zkfs_optvalue_filename;
 zkfs_opts_setter zkfs_optvalue_ctlname;
 zkfs_opts_setter zkfs_optvalue_lockroot;
 zkfs_opts_setter zkfs_optvalue_locknames;
+zkfs_opts_setter zkfs_optvalue_acl;
 zkfs_opts_setter zkfs_optvalue_remount;
 
 /* -EINVAL, with these words. */

@@ -249,6 +249,12 @@ static void submit(struct zkfs_contender *contender,
 		.deadline_ms = ask_deadline(contender, request->ask),
 		.done = on_reply,
 	};
+	for (size_t i = 0;
+	     request->ask == ZKFS_LOCKQ_ASK_JOIN && i < request->n_ops; i++) {
+		request->ops[i].acl = contender->fs->config.contender_acl;
+		request->ops[i].acl_len =
+			contender->fs->config.contender_acl_len;
+	}
 	if (request->ask == ZKFS_LOCKQ_ASK_BLOCKER ||
 	    request->ask == ZKFS_LOCKQ_ASK_OWN)
 		ask->req.watch = &ask->watch;

@@ -380,8 +380,11 @@ static void make_next(struct flock_op *op)
 	done = next ? (size_t)(next - op->lock) : strlen(op->lock);
 	memcpy(op->making, op->lock, done);
 	op->making[done] = '\0';
-	op->step = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
-				       .path = op->making};
+	op->step =
+		(struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
+				    .path = op->making,
+				    .acl = op->claim.op.fs->config.acl,
+				    .acl_len = op->claim.op.fs->config.acl_len};
 	op->claim.op.zk = (struct zkfs_zk_req){
 		.kind = ZKFS_ZK_MULTI,
 		.path = op->making,

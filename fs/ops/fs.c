@@ -103,6 +103,7 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	zkfs_observer_fini(fs);
 	zkfs_emit_fini(fs);
 	zkfs_root_fini(fs);
+	zkfs_aclattr_fini(&fs->aclattr);
 	zkfs_absents_fini(fs);
 	zkfs_cache_fini(fs);
 	zkfs_hash_fini(&fs->handles);

@@ -19,6 +19,7 @@
 #include "fs/core/metrics.h"
 #include "fs/core/tree.h"
 #include "fs/ops/absent.h"
+#include "fs/ops/aclattr.h"
 #include "fs/ops/cache.h"
 #include "fs/ops/emit.h"
 #include "fs/ops/heartbeat.h"
@@ -59,6 +60,9 @@ struct zkfs_fs_config {
 	char *const *lockroots;
 	size_t n_lockroots;
 	unsigned locknames; /* enum zkfs_name_family */
+	/* Of what is created, as the port has it; NULL: open to all. */
+	const char *acl, *contender_acl;
+	size_t acl_len, contender_acl_len;
 	struct zkfs_cache_limits cache;
 	char host[65];
 	/* For the status. */
@@ -79,6 +83,7 @@ struct zkfs_fs {
 	struct zkfs_absents absents;
 	struct zkfs_observer observer;
 	struct zkfs_emit emit;
+	struct zkfs_aclattr aclattr;
 	struct zkfs_hash handles; /* struct zkfs_handle, by fh */
 	uint64_t last_fh;
 	struct zkfs_link ops;	     /* every request under way */

@@ -155,8 +155,11 @@ static void make_file(struct create_op *create)
 
 	op->fini = create_fini;
 	end_absence(create);
-	create->steps[0] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
-					       .path = op->path};
+	create->steps[0] =
+		(struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
+				    .path = op->path,
+				    .acl = op->fs->config.acl,
+				    .acl_len = op->fs->config.acl_len};
 	create->steps[1] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_SET,
 					       .path = op->path,
 					       .version = ZKFS_ZK_ANY_VERSION};
@@ -266,8 +269,11 @@ void zkfs_name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 		return;
 	end_absence(create);
 	deadline = zkfs_fs_short_patience(op->fs);
-	create->steps[0] = (struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
-					       .path = op->path};
+	create->steps[0] =
+		(struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
+				    .path = op->path,
+				    .acl = op->fs->config.acl,
+				    .acl_len = op->fs->config.acl_len};
 	op->zk.kind = ZKFS_ZK_MULTI;
 	op->zk.ops = create->steps;
 	op->zk.n_ops = 1;

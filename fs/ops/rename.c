@@ -10,7 +10,8 @@
  *   again    then everything is read anew, a few times
  *
  * An existing target file is set, not replaced: its watchers see one change
- * and never a moment without it.
+ * and never a moment without it, and it keeps its ACL. What is made anew gets
+ * the ACL of what it was; if that may not be read, nothing moves.
  */
 #include "fs/ops/rename.h"
 
@@ -43,8 +44,12 @@ struct moved {
 	char *from;
 	char *to;
 	struct zkfs_buf *data;
+	char *acl; /* as the port has it */
+	size_t acl_len;
+	bool acl_hidden; /* from us, or a part of it */
 	struct zkfs_stat stat;
 	struct zkfs_zk_req req;
+	struct zkfs_zk_req acl_req;
 	struct zkfs_link link;
 };
 
@@ -70,7 +75,8 @@ struct move_op {
 
 	struct zkfs_zk_op *steps;
 	size_t n_steps;
-	size_t result; /* index of the step whose Stat is the new file's */
+	bool acl_hidden; /* of one that has to be made */
+	size_t result;	 /* index of the step whose Stat is the new file's */
 	struct zkfs_lost lost;
 	bool relied; /* the kernel relies on the absence of the target */
 	bool moved;
@@ -91,8 +97,10 @@ static struct moved *first_node(const struct move_op *move)
 static void moved_free(struct moved *node)
 {
 	zkfs_zk_cancel(node->move->op.fs->zk, &node->req);
+	zkfs_zk_cancel(node->move->op.fs->zk, &node->acl_req);
 	zkfs_list_remove(&node->link);
 	zkfs_buf_unref(node->data);
+	free(node->acl);
 	free(node->from);
 	free(node->to);
 	free(node);
@@ -110,6 +118,7 @@ static void move_reset(struct move_op *move)
 	move->steps = NULL;
 	move->n_nodes = 0;
 	move->n_steps = 0;
+	move->acl_hidden = false;
 	move->n_pending = 0;
 	move->error = 0;
 }
@@ -171,6 +180,9 @@ static void add_create(struct move_op *move, const struct moved *node)
 {
 	struct zkfs_zk_op *step = add_step(move, ZKFS_ZK_OP_CREATE, node->to);
 
+	move->acl_hidden |= node->acl_hidden;
+	step->acl = node->acl;
+	step->acl_len = node->acl_len;
 	if (node->stat.version == 0) {
 		carry(step, node->data);
 		return;
@@ -226,7 +238,7 @@ static int build(struct move_op *move)
 			moved_at(it)->stat.version;
 	if (zkfs_attr_type(&first->stat, false) != ZKFS_TYPE_FILE)
 		move->result = SIZE_MAX;
-	return 0;
+	return move->acl_hidden ? -EACCES : 0;
 }
 
 static void note_move(struct move_op *move, const struct zkfs_stat *stat)
@@ -485,6 +497,26 @@ static void on_data(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	zkfs_zk_submit(move->op.fs->zk, &node->req);
 }
 
+static void on_acl(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct moved *node = zkfs_container_of(req, struct moved, acl_req);
+	int error = 0;
+
+	if (reply->error == ZKFS_E_NOAUTH) {
+		node->acl_hidden = true;
+	} else if (reply->error) {
+		error = read_errno(node, reply->error);
+	} else {
+		node->acl = malloc(reply->len + 1);
+		if (node->acl)
+			memcpy(node->acl, reply->data, reply->len);
+		else
+			error = -ENOMEM;
+		node->acl_len = reply->len;
+	}
+	one_done(node->move, error);
+}
+
 /* Takes both strings over, whatever comes of it. */
 static int read_node(struct move_op *move, char *from, char *to)
 {
@@ -509,8 +541,15 @@ static int read_node(struct move_op *move, char *from, char *to)
 		.deadline_ms = zkfs_fs_short_patience(move->op.fs),
 		.done = on_data,
 	};
-	move->n_pending++;
+	node->acl_req = (struct zkfs_zk_req){
+		.kind = ZKFS_ZK_GET_ACL,
+		.path = node->from,
+		.deadline_ms = node->req.deadline_ms,
+		.done = on_acl,
+	};
+	move->n_pending += 2;
 	zkfs_zk_submit(move->op.fs->zk, &node->req);
+	zkfs_zk_submit(move->op.fs->zk, &node->acl_req);
 	return 0;
 }
 

@@ -370,6 +370,15 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		zkfs_xattr_get(req, ino, name, size);
 }
 
+static void on_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+			const char *value, size_t size, int flags)
+{
+	if (is_control(req, ino))
+		zkfs_reply_now(req, ZKFS_OP_SETXATTR, -EOPNOTSUPP);
+	else
+		zkfs_xattr_set(req, ino, name, value, size, flags);
+}
+
 static void on_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	if (is_control(req, ino))
@@ -438,7 +447,7 @@ const struct fuse_lowlevel_ops *zkfs_fs_operations(void)
 		.fsyncdir = on_fsyncdir,
 		.getxattr = on_getxattr,
 		.listxattr = on_listxattr,
-		.setxattr = zkfs_xattr_set,
+		.setxattr = on_setxattr,
 		.removexattr = zkfs_xattr_remove,
 		.poll = zkfs_poll,
 		.flock = on_flock,

@@ -15,6 +15,7 @@
 
 #include "fs/base/util.h"
 #include "fs/core/xattrs.h"
+#include "fs/ops/aclattr.h"
 #include "fs/ops/lockattr.h"
 #include "fs/ops/reply.h"
 
@@ -45,7 +46,7 @@ static bool is_foreign(const char *name)
 static bool is_ours(const char *name)
 {
 	return strcmp(name, TIMEOUT) == 0 || zkfs_xattrs_known(name) ||
-	       zkfs_lockattr_known(name);
+	       zkfs_aclattr_known(name) || zkfs_lockattr_known(name);
 }
 
 static void xattr_fini(struct zkfs_op *op)
@@ -108,6 +109,10 @@ void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		zkfs_lockattr_get(req, ino, name, size);
 		return;
 	}
+	if (zkfs_aclattr_known(name)) {
+		zkfs_aclattr_get(req, ino, size);
+		return;
+	}
 	if (!zkfs_xattrs_known(name)) {
 		zkfs_reply_now(req, ZKFS_OP_GETXATTR,
 			       is_foreign(name) ? -EOPNOTSUPP : -ENODATA);
@@ -148,11 +153,23 @@ void zkfs_xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 	zkfs_reply_xattr(op, list, len, size);
 }
 
-/* EOPNOTSUPP and not EPERM: `cp -a` then goes on without a word. */
+/* Of ZooKeeper's own attributes as of chmod(2): there is nothing to set, and
+ * `rsync -X` and `tar --xattrs`, which have read them, need not fail. Else
+ * EOPNOTSUPP and not EPERM: `cp -a` then goes on without a word. */
+static int set_error(fuse_req_t req, const char *name)
+{
+	if (!zkfs_xattrs_known(name))
+		return -EOPNOTSUPP;
+	return zkfs_fs_of(req)->config.strict ? -EPERM : 0;
+}
+
 void zkfs_xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
 		    const char *value, size_t size, int flags)
 {
-	zkfs_reply_now(req, ZKFS_OP_SETXATTR, -EOPNOTSUPP);
+	if (zkfs_aclattr_known(name))
+		zkfs_aclattr_set(req, ino, value, size, flags);
+	else
+		zkfs_reply_now(req, ZKFS_OP_SETXATTR, set_error(req, name));
 }
 
 void zkfs_xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)

@@ -41,6 +41,7 @@ bool zkfs_retry_changes(enum zkfs_zk_kind kind)
 {
 	switch (kind) {
 	case ZKFS_ZK_SET:
+	case ZKFS_ZK_SET_ACL:
 	case ZKFS_ZK_DELETE:
 	case ZKFS_ZK_MULTI:
 		return true;

@@ -87,6 +87,16 @@ static size_t multi_room(const struct zkfs_zk_req *req)
 	return room;
 }
 
+/* What is put behind the record of any request. */
+static size_t room_behind(const struct zkfs_zk_req *req)
+{
+	if (req->kind == ZKFS_ZK_MULTI)
+		return multi_room(req);
+	if (req->kind == ZKFS_ZK_SET_ACL)
+		return zkfs_acl_count(req->data, req->len) * sizeof(struct ACL);
+	return 0;
+}
+
 static int send_multi(zhandle_t *zh, struct zkfs_call *call,
 		      const struct zkfs_zk_req *req)
 {
@@ -114,6 +124,19 @@ static int send_multi(zhandle_t *zh, struct zkfs_call *call,
 			  zkfs_completion_multi, call);
 }
 
+static int send_acl(zhandle_t *zh, struct zkfs_call *call,
+		    const struct zkfs_zk_req *req)
+{
+	struct ACL *entries = (struct ACL *)(call + 1);
+	struct ACL_vector acl = {
+		.count = (int32_t)zkfs_acl_count(req->data, req->len),
+		.data = entries};
+
+	zkfs_acl_view(req->data, req->len, entries);
+	return zoo_aset_acl(zh, req->path, req->version, &acl,
+			    zkfs_completion_void, call);
+}
+
 static int send_one(zhandle_t *zh, struct zkfs_call *call,
 		    const struct zkfs_zk_req *req)
 {
@@ -135,6 +158,8 @@ static int send_one(zhandle_t *zh, struct zkfs_call *call,
 	case ZKFS_ZK_SET:
 		return zoo_aset(zh, req->path, bytes(req->data), (int)req->len,
 				req->version, zkfs_completion_stat, call);
+	case ZKFS_ZK_SET_ACL:
+		return send_acl(zh, call, req);
 	case ZKFS_ZK_DELETE:
 		return zoo_adelete(zh, req->path, req->version,
 				   zkfs_completion_void, call);
@@ -175,7 +200,7 @@ static void refused(struct zkfs_zk *zk, struct zkfs_call *call, int rc)
 
 static void hand_over(struct zkfs_zk *zk, struct zkfs_zk_req *req)
 {
-	size_t extra = req->kind == ZKFS_ZK_MULTI ? multi_room(req) : 0;
+	size_t extra = room_behind(req);
 	size_t size = zkfs_size_request(req, zk->chroot_len);
 	struct zkfs_call *call = zkfs_call_new(zk, req->kind, size, extra);
 	int rc;

@@ -68,6 +68,8 @@ size_t zkfs_size_request(const struct zkfs_zk_req *req, size_t chroot_len)
 		return size + BOOL;
 	case ZKFS_ZK_SET:
 		return add(size + INT + INT, req->len);
+	case ZKFS_ZK_SET_ACL:
+		return add(size + INT, zkfs_acl_size(req->data, req->len));
 	case ZKFS_ZK_DELETE:
 		return size + INT;
 	case ZKFS_ZK_GET_ACL:

@@ -62,6 +62,8 @@ enum zkfs_zk_kind {
 	ZKFS_ZK_GET_ACL,  /* reply: data (the ACL), stat; NOAUTH also when only
 			   * a part of it may be seen */
 	ZKFS_ZK_SET,	  /* path, data, version; reply: stat */
+	ZKFS_ZK_SET_ACL,  /* path, data (as GET_ACL gives it), version: that of
+			   * the ACL, `aversion` */
 	ZKFS_ZK_DELETE,	  /* path, version */
 	ZKFS_ZK_MULTI,	  /* ops, n_ops; reply: their results */
 	ZKFS_ZK_SYNC,	  /* path; through the leader, changes nothing */

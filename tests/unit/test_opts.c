@@ -650,6 +650,39 @@ static void test_authfile(void **state)
 	assert_refused("authfile", "option 'authfile' needs a value");
 }
 
+#define READ_BY_ALL "\1\0\0\0world\0anyone"
+#define BOBS	    "\7\0\0\0digest\0bob:x="
+
+static void test_acl(void **state)
+{
+	struct zkfs_opts opts =
+		with("acl=world:anyone:a,acl=digest:bob:x=:rwc");
+
+	(void)state;
+	assert_int_equal(opts.acl_len, sizeof(BOBS));
+	assert_memory_equal(opts.acl, BOBS, sizeof(BOBS));
+	/* Those who wait behind a contender read it. */
+	assert_int_equal(opts.contender_acl_len, sizeof(BOBS "\0" READ_BY_ALL));
+	assert_memory_equal(opts.contender_acl, BOBS "\0" READ_BY_ALL,
+			    opts.contender_acl_len);
+	zkfs_opts_fini(&opts);
+
+	opts = with("acl=world:anyone:r\\,digest:bob:x=:crw,ro");
+	assert_int_equal(opts.acl_len, sizeof(READ_BY_ALL "\0" BOBS));
+	assert_memory_equal(opts.acl, READ_BY_ALL "\0" BOBS, opts.acl_len);
+	assert_true(opts.ro);
+	zkfs_opts_fini(&opts);
+
+	opts = with("acl=auth::r,authfile=/f");
+	assert_non_null(opts.acl);
+	zkfs_opts_fini(&opts);
+	assert_refused("acl=world:anyone",
+		       "option 'acl': 'world:anyone' is not "
+		       "a list of SCHEME:ID:PERMISSIONS");
+	assert_refused("acl=auth::r", "option 'acl': 'auth' is who 'authfile' "
+				      "says, and there is none");
+}
+
 static void test_fini_twice(void **state)
 {
 	struct zkfs_opts opts = with("authfile=/a");
@@ -710,7 +743,7 @@ static void test_help_against_the_options(void **state)
 		"cache_nodes",	"cache_data",
 		"watch_paths",	"sync_open",
 		"hard",		"inotify",
-		"noexec",
+		"noexec",	"acl",
 	};
 	const char *at = strstr(zkfs_opts_help(), "\nMount options");
 	size_t n = 0;
@@ -776,6 +809,7 @@ int main(void)
 		cmocka_unit_test(test_backslash_takes_a_comma_along),
 		cmocka_unit_test(test_locknames),
 		cmocka_unit_test(test_authfile),
+		cmocka_unit_test(test_acl),
 		cmocka_unit_test(test_fini_twice),
 		cmocka_unit_test(test_without_memory),
 		cmocka_unit_test(test_help_against_the_options),

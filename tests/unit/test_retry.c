@@ -17,8 +17,8 @@
 static const enum zkfs_zk_kind reads[] = {ZKFS_ZK_EXISTS, ZKFS_ZK_GET,
 					  ZKFS_ZK_CHILDREN, ZKFS_ZK_GET_ACL,
 					  ZKFS_ZK_SYNC};
-static const enum zkfs_zk_kind changes[] = {ZKFS_ZK_SET, ZKFS_ZK_DELETE,
-					    ZKFS_ZK_MULTI};
+static const enum zkfs_zk_kind changes[] = {ZKFS_ZK_SET, ZKFS_ZK_SET_ACL,
+					    ZKFS_ZK_DELETE, ZKFS_ZK_MULTI};
 
 static void expect(enum zkfs_zk_kind kind, int code, bool sent,
 		   enum zkfs_retry retry, enum zkfs_error error)

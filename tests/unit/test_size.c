@@ -55,6 +55,23 @@ static void test_single_requests(void **state)
 	}
 }
 
+static void test_set_acl(void **state)
+{
+	struct zkfs_zk_req req = {
+		.kind = ZKFS_ZK_SET_ACL,
+		.path = "/abc",
+		.data = "\1\0\0\0digest\0me:secret",
+		.len = 21,
+	};
+
+	(void)state;
+	/* header, path, count, perms, scheme, id, version */
+	assert_int_equal(zkfs_size_request(&req, 0),
+			 8 + 8 + 4 + 4 + 10 + 13 + 4);
+	assert_int_equal(zkfs_size_request(&req, 5),
+			 8 + 8 + 4 + 4 + 10 + 13 + 4 + 5);
+}
+
 static void test_operations(void **state)
 {
 	(void)state;
@@ -131,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_single_requests),
+		cmocka_unit_test(test_set_acl),
 		cmocka_unit_test(test_operations),
 		cmocka_unit_test(test_measured_multi),
 		cmocka_unit_test(test_data_max),
