@@ -28,7 +28,6 @@ int zkfs_acltext_parse(const char *text, size_t len, char **ret_bytes,
 void zkfs_acltext_print(struct zkfs_text *text, const void *bytes, size_t len);
 
 /* Whether an entry is of that scheme. */
-bool zkfs_acltext_has_scheme(const void *bytes, size_t len,
-			      const char *scheme);
+bool zkfs_acltext_has_scheme(const void *bytes, size_t len, const char *scheme);
 
 #endif

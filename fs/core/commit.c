@@ -232,6 +232,11 @@ void zkfs_commit_refused(struct zkfs_commit *commit, int error)
 		(void)refuse_write(commit, error);
 }
 
+int zkfs_commit_no_room(struct zkfs_commit *commit, int error)
+{
+	return commit->failed ? commit->failed : refuse_write(commit, error);
+}
+
 void zkfs_commit_shared(struct zkfs_commit *commit)
 {
 	commit->shared = true;

@@ -63,6 +63,18 @@ static void print_gauges(struct zkfs_text *text,
 #undef PRINT
 }
 
+static void print_limits(struct zkfs_text *text,
+			 const struct zkfs_status_limit *limits)
+{
+	for (int i = 0; i < _ZKFS_LIMIT_N; i++)
+		zkfs_text_printf(text,
+				 "limit: %s used=%" PRIu64 " max=%" PRIu64
+				 " refused=%" PRIu64 "\n",
+				 zkfs_limit_option((enum zkfs_limit)i),
+				 limits[i].used, limits[i].max,
+				 limits[i].refused);
+}
+
 /* The path last, as it is the longest. */
 static void print_lock(struct zkfs_text *text,
 		       const struct zkfs_status_lock *lock)
@@ -90,6 +102,7 @@ void zkfs_status_print(struct zkfs_text *text, const struct zkfs_status *status)
 	seconds(text, "request_timeout_seconds", status->timeo_ms);
 	seconds(text, "oldest_request_seconds", status->oldest_us / 1000);
 	print_gauges(text, &status->gauges);
+	print_limits(text, status->limits);
 	for (size_t i = 0; i < status->n_locks; i++)
 		print_lock(text, &status->locks[i]);
 	if (status->n_locks < status->gauges.locks_held)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "fs/base/text.h"
+#include "fs/core/limits.h"
 #include "fs/core/metrics.h"
 #include "include/zkfs/names.h"
 #include "include/zkfs/report.h"
@@ -52,6 +53,13 @@ struct zkfs_gauges {
 #undef ZKFS_GAUGE_FIELD_
 };
 
+/* Of a limit of users, `used` is by the one who has taken most. */
+struct zkfs_status_limit {
+	uint64_t used;
+	uint64_t max;
+	uint64_t refused;
+};
+
 /* A lock that is held. */
 struct zkfs_status_lock {
 	const char *path;
@@ -74,6 +82,7 @@ struct zkfs_status {
 	int64_t lease_left_ms; /* 0: lost, or there was none yet */
 	int64_t oldest_us;     /* age of the oldest pending request; 0: none */
 	struct zkfs_gauges gauges;
+	struct zkfs_status_limit limits[_ZKFS_LIMIT_N];
 	const struct zkfs_status_lock *locks;
 	size_t n_locks; /* no more than gauges.locks_held */
 };

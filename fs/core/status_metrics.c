@@ -5,6 +5,7 @@
  * too many that never happen.
  */
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -257,6 +258,38 @@ static void print_server_counters(struct zkfs_text *text,
 	print_rows(text, "counter", rows, ZKFS_ARRAY_SIZE(rows));
 }
 
+static void print_limit_family(struct zkfs_text *text, const char *name,
+			       const char *type, const char *help,
+			       const struct zkfs_status_limit *limits,
+			       size_t offset)
+{
+	zkfs_prometheus_family(text, name, type, help);
+	for (int i = 0; i < _ZKFS_LIMIT_N; i++) {
+		const char *at = (const char *)&limits[i] + offset;
+		char labels[64];
+
+		(void)snprintf(labels, sizeof(labels), "limit=\"%s\"",
+			       zkfs_limit_option((enum zkfs_limit)i));
+		zkfs_prometheus_number(text, name, labels,
+				       *(const uint64_t *)(const void *)at);
+	}
+}
+
+static void print_limits(struct zkfs_text *text,
+			 const struct zkfs_status_limit *limits)
+{
+	print_limit_family(text, "zkfs_limit_used", "gauge",
+			   "What is taken of the limits: in all, or by the "
+			   "user who has taken most.",
+			   limits, offsetof(struct zkfs_status_limit, used));
+	print_limit_family(text, "zkfs_limit_max", "gauge",
+			   "What there is of them.", limits,
+			   offsetof(struct zkfs_status_limit, max));
+	print_limit_family(text, "zkfs_limit_refused_total", "counter",
+			   "Calls that failed for them.", limits,
+			   offsetof(struct zkfs_status_limit, refused));
+}
+
 static void print_server_gauges(struct zkfs_text *text,
 				const struct zkfs_zk_report *zk)
 {
@@ -285,6 +318,7 @@ void zkfs_status_print_metrics(struct zkfs_text *text,
 	print_info(text, status);
 	print_times(text, status);
 	print_gauges(text, &status->gauges);
+	print_limits(text, status->limits);
 	print_counters(text, &metrics->counters);
 	print_latencies(text, metrics);
 	print_errors(text, metrics);

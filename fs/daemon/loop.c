@@ -66,6 +66,10 @@ static void take_signal(struct zkfs_loop *loop)
 		tell_status(loop);
 		return;
 	}
+	if (info.ssi_signo == SIGHUP && loop->hung_up) {
+		loop->hung_up(loop->hung_up_arg);
+		return;
+	}
 	zkfs_info("%s: unmounting", strsignal((int)info.ssi_signo));
 	loop->stop = true;
 }

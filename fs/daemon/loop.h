@@ -29,6 +29,9 @@ struct zkfs_loop {
 	/* Called once, when the mount answers requests. */
 	void (*ready)(void *arg);
 	void *ready_arg;
+	/* Called at SIGHUP; NULL: that asks for the end, as others do. */
+	void (*hung_up)(void *arg);
+	void *hung_up_arg;
 };
 
 /* One turn, waiting no longer than `deadline_ms` (zkfs_clock_ms()). Returns 0,

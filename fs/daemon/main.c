@@ -224,6 +224,7 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 		.mountpoint = d->path,
 		.cache = {.nodes = d->opts.cache_nodes,
 			  .bytes = d->opts.cache_data},
+		.limits = d->opts.limits,
 	};
 	int error;
 
@@ -248,6 +249,28 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 		(void)snprintf(d->words, WORDS, "cannot start a thread: %s",
 			       strerror(-error));
 	return error;
+}
+
+/* The credentials may have changed. A scheme that the server does not know
+ * would end the session, and all locks with it: none is taken that was not
+ * there at the start. */
+static void reload_auth(void *arg)
+{
+	struct daemon *d = arg;
+	struct zkfs_auth auth = {0};
+	char words[WORDS] = "";
+
+	if (zkfs_auth_load(d->opts.authfile, &auth, words, WORDS) < 0 ||
+	    !zkfs_auth_may_follow(&auth, &d->auth, words, WORDS)) {
+		zkfs_error("%s, ignoring; the credentials stay as they were",
+			   words);
+		zkfs_auth_fini(&auth);
+		return;
+	}
+	zkfs_session_add_auth(d->loop.zk, &auth, &d->auth);
+	zkfs_auth_fini(&d->auth);
+	d->auth = auth;
+	zkfs_info("'%s' was read again", d->opts.authfile);
 }
 
 /* The mount answers: the command that started us may return. */
@@ -385,6 +408,10 @@ static int serve(struct daemon *d)
 		tear_down(d);
 		return zkfs_helper_status(&d->helper, ZKFS_HELPER_FAILED,
 					  error);
+	}
+	if (d->opts.authfile) {
+		d->loop.hung_up = reload_auth;
+		d->loop.hung_up_arg = d;
 	}
 	d->loop.ready = on_ready;
 	d->loop.ready_arg = d;

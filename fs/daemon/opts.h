@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "fs/core/limits.h"
+
 enum zkfs_opts_command {
 	ZKFS_OPTS_MOUNT,
 	ZKFS_OPTS_HELP,
@@ -38,11 +40,12 @@ struct zkfs_opts {
 	bool inotify;		  /* changes made elsewhere are told to it */
 	bool default_permissions; /* also switched on by allow_other */
 	bool auto_unmount;
-	size_t cache_nodes;	/* cache_nodes=N; default 100000 */
-	size_t cache_data;	/* cache_data=BYTES; default 64 MiB */
-	size_t watch_paths;	/* watch_paths=BYTES; default 8 MiB */
-	int timeo_ms;		/* timeo=SECONDS (decimals allowed); default:
-				 * session_timeout */
+	size_t cache_nodes;	   /* cache_nodes=N; default 100000 */
+	size_t cache_data;	   /* cache_data=BYTES; default 64 MiB */
+	size_t watch_paths;	   /* watch_paths=BYTES; default 8 MiB */
+	struct zkfs_limits limits; /* see there */
+	int timeo_ms;		   /* timeo=SECONDS (decimals allowed); default:
+				    * session_timeout */
 	bool hard;		/* what may wait for ever does; default: soft */
 	int session_timeout_ms; /* session_timeout=SECONDS; default 10 s, at
 				 * least 0.5 s (facts/zookeeper.md, section 1)

@@ -1,7 +1,8 @@
 /*
  * opttable: a mount option is a line of OPTIONS, which names it, says how its
- * value is read and where it goes, and is its line of --help. What only other
- * filesystems or mount(8) care for is a second list, of names.
+ * value is read and where it goes, and is its line of --help, or one of the
+ * limits (core/limits). What only other filesystems or mount(8) care for is a
+ * second list, of names.
  */
 #include "fs/daemon/opttable.h"
 
@@ -12,6 +13,7 @@
 
 #include "fs/base/nearest.h"
 #include "fs/base/util.h"
+#include "fs/core/limits.h"
 
 /* X(name, setter, field, value, line of help); "" stays unsaid */
 #define OPTIONS(X)                                                                \
@@ -148,7 +150,12 @@ static const struct zkfs_opts_spec specs[] = {
 		.offset = offsetof(struct zkfs_opts_parser, field_),           \
 		.value = (value_),                                             \
 	},
-	OPTIONS(SPEC)
+#define LIMIT_SPEC(limit_, name_, kind_, number_, error_, help_)               \
+	SPEC(name_, zkfs_optvalue_limit_##kind_, opts.limits.limit_,           \
+	     ZKFS_OPTS_NEEDS_VALUE, help_)
+	ZKFS_LIMITS(LIMIT_SPEC)
+#undef LIMIT_SPEC
+		OPTIONS(SPEC)
 #undef SPEC
 };
 
@@ -214,7 +221,9 @@ const char *zkfs_opts_name(size_t i, bool *ret_needs_value)
 	return specs[i].name;
 }
 
-#define HELP(name_, set_, field_, value_, help_) help_
+#define HELP(name_, set_, field_, value_, help_)		 help_
+#define LIMIT_HELP(limit_, name_, kind_, number_, error_, help_) help_
+#define HELP_ON_OPTIONS						 OPTIONS(HELP) ZKFS_LIMITS(LIMIT_HELP)
 
 const char *zkfs_opts_help(void)
 {
@@ -232,10 +241,9 @@ const char *zkfs_opts_help(void)
 	       "  --dump-config  show how it was built, for scripts, and end\n"
 	       "\n"
 	       "Mount options, separated by commas (a default stands in "
-	       "parentheses):\n" OPTIONS(
-		       HELP) "\n"
-			     "Generic mount options that mean nothing here, such as nofail\n"
-			     "or noatime, are accepted and ignored.\n"
-			     "\n"
-			     "The whole manual: man zkfs\n";
+	       "parentheses):\n" HELP_ON_OPTIONS "\n"
+	       "Generic mount options that mean nothing here, such as nofail\n"
+	       "or noatime, are accepted and ignored.\n"
+	       "\n"
+	       "The whole manual: man zkfs\n";
 }

@@ -204,6 +204,33 @@ int zkfs_optvalue_count(struct zkfs_opts_parser *p,
 	return 0;
 }
 
+static int refuse_none(struct zkfs_opts_parser *p,
+		       const struct zkfs_opts_spec *spec)
+{
+	if (*(size_t *)field(p, spec) > 0)
+		return 0;
+	return zkfs_optvalue_fail(p, "option '%s': 0 leaves nothing",
+				  spec->name);
+}
+
+int zkfs_optvalue_limit_count(struct zkfs_opts_parser *p,
+			      const struct zkfs_opts_spec *spec,
+			      const char *value)
+{
+	int r = zkfs_optvalue_count(p, spec, value);
+
+	return r < 0 ? r : refuse_none(p, spec);
+}
+
+int zkfs_optvalue_limit_bytes(struct zkfs_opts_parser *p,
+			      const struct zkfs_opts_spec *spec,
+			      const char *value)
+{
+	int r = zkfs_optvalue_bytes(p, spec, value);
+
+	return r < 0 ? r : refuse_none(p, spec);
+}
+
 /* Reads "12", "0.5", "12.25"; not what strtod(3) takes besides, nor what it
  * makes of a locale. Digits below the millisecond are dropped. A number past
  * `max` s yields a larger one. */

@@ -51,6 +51,9 @@ zkfs_opts_setter zkfs_optvalue_gid;
 zkfs_opts_setter zkfs_optvalue_mode;
 zkfs_opts_setter zkfs_optvalue_bytes;
 zkfs_opts_setter zkfs_optvalue_count;
+/* Of a limit, and so not 0. */
+zkfs_opts_setter zkfs_optvalue_limit_count;
+zkfs_opts_setter zkfs_optvalue_limit_bytes;
 zkfs_opts_setter zkfs_optvalue_timeo;
 zkfs_opts_setter zkfs_optvalue_session_timeout;
 zkfs_opts_setter zkfs_optvalue_filename;

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 #include "fs/base/clock.h"
 #include "fs/base/text.h"
 #include "fs/base/util.h"
 #include "fs/core/acltext.h"
+#include "fs/ops/owner.h"
 #include "fs/ops/reply.h"
 
 #define ACL "user.zk.acl"
@@ -230,15 +230,6 @@ static void submit_set(struct acl_op *acl)
 	zkfs_zk_submit(acl->op.fs->zk, req);
 }
 
-/* Who may read and write is said by the file's owner, as with chmod(2): the
- * kernel lets in all who may write it. */
-static bool may_set(const struct zkfs_op *op)
-{
-	uid_t uid = fuse_req_ctx(op->req)->uid;
-
-	return uid == 0 || uid == geteuid() || uid == op->fs->config.style.uid;
-}
-
 void zkfs_aclattr_set(fuse_req_t req, fuse_ino_t ino, const char *value,
 		      size_t size, int flags)
 {
@@ -248,7 +239,8 @@ void zkfs_aclattr_set(fuse_req_t req, fuse_ino_t ino, const char *value,
 
 	if (!acl)
 		return;
-	if (!may_set(&acl->op))
+	/* As with chmod(2): the kernel lets in all who may write the file. */
+	if (!zkfs_owner_calls(&acl->op))
 		error = -EPERM;
 	else if (flags & XATTR_CREATE)
 		error = -EEXIST; /* each znode has one */

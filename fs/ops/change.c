@@ -101,12 +101,19 @@ static void on_reread(struct zkfs_zk_req *req,
 		zkfs_reply_error(read, -ENOMEM);
 		return;
 	}
+	/* An old snapshot is better than more than there is room for. */
+	if (zkfs_file_holds(file, reply->len) < 0) {
+		zkfs_buf_unref(data);
+		zkfs_reply_error(read, -ENOMEM);
+		return;
+	}
 	file->stat = *reply->stat;
 	file->changed = false;
 	zkfs_commit_fini(&file->commit);
 	zkfs_commit_init(&file->commit, 0, 0);
 	zkfs_commit_base(&file->commit, data, reply->stat->version);
 	zkfs_buf_unref(data);
+	(void)zkfs_file_holds(file, 0);
 	zkfs_tree_saw(read->op.node, reply->stat, zkfs_clock_ms());
 	len = zkfs_commit_read(&file->commit, 0, read->size, &bytes);
 	zkfs_reply_buf(read, bytes, len);

@@ -15,6 +15,7 @@
 #include "fs/base/log.h"
 #include "fs/base/util.h"
 #include "fs/ops/caller.h"
+#include "fs/ops/limit.h"
 #include "fs/ops/lock.h"
 
 bool zkfs_contender_joined(const struct zkfs_contender *contender)
@@ -146,6 +147,7 @@ contender_new(struct zkfs_claim *claim,
 	contender->fs = fs;
 	contender->tid = fuse_req_ctx(claim->op.req)->pid;
 	contender->pid = zkfs_caller_process(contender->tid);
+	contender->uid = fuse_req_ctx(claim->op.req)->uid;
 	contender->key = config->key;
 	contender->mode = config->mode;
 	contender->try = config->try;
@@ -210,6 +212,7 @@ void zkfs_contender_drop(struct zkfs_contender *contender)
 	if (contender->claim)
 		contender->claim->contender = NULL;
 	zkfs_list_remove(&contender->link);
+	zkfs_quota_close(&fs->quota, &contender->charge);
 	zkfs_lockq_free(contender->lockq);
 	free(contender->lock);
 	free(contender->label);
@@ -535,6 +538,7 @@ void zkfs_contender_claim(struct zkfs_claim *claim,
 {
 	struct zkfs_contender *contender = find_kept(claim, config);
 	struct zkfs_fs *fs = claim->op.fs;
+	int error;
 
 	if (contender) {
 		contender->grace_until_ms = 0;
@@ -547,6 +551,15 @@ void zkfs_contender_claim(struct zkfs_claim *claim,
 	contender = contender_new(claim, config);
 	if (!contender) {
 		claim->failed(claim, -ENOMEM);
+		return;
+	}
+	error = zkfs_limit_bind(fs, claim->op.req, &contender->charge);
+	if (!error)
+		error = zkfs_limit_charge(fs, &contender->charge,
+					  ZKFS_QUOTA_LOCKS, 1);
+	if (error) {
+		zkfs_contender_drop(contender);
+		claim->failed(claim, error);
 		return;
 	}
 	tie(claim, contender);

@@ -14,6 +14,7 @@
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 
+#include "fs/core/quota.h"
 #include "fs/ops/handle.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/lockq.h"
@@ -80,12 +81,14 @@ struct zkfs_contender {
 	bool broken;		/* lost, or released by name: I/O answers EIO */
 	pid_t tid;		/* of the claim */
 	pid_t pid;		/* its process */
+	uid_t uid;		/* its user, who may end it */
 	uint64_t key;		/* of the claim: whose place is kept */
 	int64_t grace_until_ms; /* 0: not interrupted */
 	int64_t answer_by_ms;	/* to the claim, NEVER once it waits; or to
 				 * the leavers */
 	struct zkfs_claim *claim;
 	struct zkfs_contender_owner *owner;
+	struct zkfs_charge charge;
 	struct zkfs_link leavers;
 	struct zkfs_link link; /* fs->contenders */
 	struct zkfs_contender_ask asks[_ZKFS_LOCKQ_ASK_N];
@@ -102,7 +105,8 @@ struct zkfs_contender_config {
 
 /* Makes the claim wait for the lock: in the place that an interrupted one with
  * the same key has kept, or as a new contender, which joins as soon as there
- * is a session. `granted` or `failed` may be called from inside. */
+ * is a session. `granted` or `failed` may be called from inside; the latter
+ * with ENOLCK when there are too many (core/limits). */
 void zkfs_contender_claim(struct zkfs_claim *claim,
 			  const struct zkfs_contender_config *config);
 /* Drops everything, also what is left on the server: the mount is gone, and

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/util.h"
 #include "fs/ops/ahead.h"
 #include "fs/ops/entry.h"
+#include "fs/ops/limit.h"
 #include "fs/ops/listing.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lockdir.h"
@@ -49,6 +51,7 @@ static void unload(struct zkfs_dir *dir)
 {
 	zkfs_ahead_cancel(&dir->ahead);
 	zkfs_listing_unload(&dir->listing);
+	(void)zkfs_handle_holds(dir->fs, &dir->handle, 0);
 }
 
 /* Serves all who wait: a new snapshot has come, or could not be kept. */
@@ -277,11 +280,30 @@ static void serve(struct list_op *list)
 	zkfs_reply_buf(list, list->buf, used);
 }
 
+/* Before anything is copied. */
+static int charge(struct zkfs_dir *dir, const struct zkfs_zk_reply *reply)
+{
+	size_t bytes = 0;
+	int error;
+
+	for (size_t i = 0; i < reply->n_names; i++)
+		bytes += strlen(reply->names[i]) + 1;
+	error = zkfs_limit_check(dir->fs, ZKFS_LIMIT_listing, bytes);
+	if (error)
+		return error;
+	bytes += reply->n_names * sizeof(*dir->listing.entries);
+	return zkfs_handle_holds(dir->fs, &dir->handle, bytes);
+}
+
 static int load(struct list_op *list, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_dir *dir = list->dir;
+	int error;
 
 	unload(dir);
+	error = charge(dir, reply);
+	if (error)
+		return error;
 	return zkfs_listing_load(&dir->listing, dir->fs, dir->handle.node,
 				 list->op.path, reply);
 }
@@ -399,8 +421,7 @@ void zkfs_dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	fs = op->fs;
 	dir = calloc(1, sizeof(*dir));
-	error = dir ? zkfs_handle_add(fs, &dir->handle, ZKFS_HANDLE_DIR,
-				      op->node)
+	error = dir ? zkfs_handle_add(op, &dir->handle, ZKFS_HANDLE_DIR)
 		    : -ENOMEM;
 	if (error) {
 		free(dir);

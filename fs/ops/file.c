@@ -8,6 +8,7 @@
 
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
+#include "fs/base/util.h"
 #include "fs/ops/change.h"
 #include "fs/ops/name.h"
 #include "fs/ops/notify.h"
@@ -26,6 +27,16 @@ void zkfs_file_drop(struct zkfs_file *file)
 	zkfs_commit_fini(&file->commit);
 	free(file->req_path);
 	free(file);
+}
+
+int zkfs_file_holds(struct zkfs_file *file, size_t size)
+{
+	size_t bytes = zkfs_max_size(size, zkfs_commit_size(&file->commit));
+
+	/* What is on its way to the server is copied by the next write. */
+	if (size > 0 && file->commit.in_flight)
+		bytes *= 2;
+	return zkfs_handle_holds(file->fs, &file->handle, bytes);
 }
 
 static void conflict(struct zkfs_file *file)

@@ -73,6 +73,9 @@ void zkfs_file_moved(struct zkfs_node *node, const struct zkfs_stat *was,
  * ESTALE, what they rest on may have changed unwatched and their holder may
  * have been written off by others. */
 void zkfs_file_session(struct zkfs_fs *fs);
+/* Charges what it holds in memory, and will when it has `size` bytes. Returns
+ * 0, or -ENOMEM at a limit. */
+int zkfs_file_holds(struct zkfs_file *file, size_t size);
 /* Closes everything without a commit: the mount is gone. */
 void zkfs_file_drop(struct zkfs_file *file);
 

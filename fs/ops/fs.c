@@ -43,7 +43,13 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 		zkfs_tree_fini(&fs->tree);
 		return -ENOMEM;
 	}
+	if (zkfs_quota_init(&fs->quota, &fs->config.limits) < 0) {
+		zkfs_hash_fini(&fs->handles);
+		zkfs_tree_fini(&fs->tree);
+		return -ENOMEM;
+	}
 	if (zkfs_absents_init(fs, config->cache.nodes / 2) < 0) {
+		zkfs_quota_fini(&fs->quota);
 		zkfs_hash_fini(&fs->handles);
 		zkfs_tree_fini(&fs->tree);
 		return -ENOMEM;
@@ -106,6 +112,7 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	zkfs_aclattr_fini(&fs->aclattr);
 	zkfs_absents_fini(fs);
 	zkfs_cache_fini(fs);
+	zkfs_quota_fini(&fs->quota);
 	zkfs_hash_fini(&fs->handles);
 	zkfs_tree_fini(&fs->tree);
 }

@@ -16,7 +16,9 @@
 
 #include "fs/base/hash.h"
 #include "fs/core/attr.h"
+#include "fs/core/limits.h"
 #include "fs/core/metrics.h"
+#include "fs/core/quota.h"
 #include "fs/core/tree.h"
 #include "fs/ops/absent.h"
 #include "fs/ops/aclattr.h"
@@ -31,9 +33,6 @@
 struct fuse_lowlevel_ops;
 struct fuse_session;
 struct zkfs_notifier;
-
-/* How many handles one mount keeps open; one more is ENFILE. */
-#define ZKFS_HANDLES_MAX 65536
 
 /* Kernel time-outs, in seconds, of what no watch covers (ops/cache has that of
  * the rest): what one command needs and no more. A look-up's
@@ -64,6 +63,7 @@ struct zkfs_fs_config {
 	const char *acl, *contender_acl;
 	size_t acl_len, contender_acl_len;
 	struct zkfs_cache_limits cache;
+	struct zkfs_limits limits;
 	char host[65];
 	/* For the status. */
 	const char *version;
@@ -98,7 +98,9 @@ struct zkfs_fs {
 	uint64_t generation; /* of the session, as last heard */
 	int64_t received_us; /* when the request came that is being taken */
 	struct zkfs_metrics metrics;
-	int64_t started_ms; /* zkfs_clock_ms() */
+	struct zkfs_quota quota;
+	int64_t told_of_limit_ms[_ZKFS_LIMIT_N]; /* last; 0: never */
+	int64_t started_ms;			 /* zkfs_clock_ms() */
 	int64_t started_unix_ms;
 	bool told_of_numbers; /* that a lock's cannot begin anew: said once */
 	bool ready; /* the kernel's INIT was answered: the mount is usable */

@@ -8,19 +8,35 @@
 
 #include "fs/base/list.h"
 #include "fs/base/util.h"
+#include "fs/ops/limit.h"
+#include "fs/ops/reply.h"
 
-int zkfs_handle_add(struct zkfs_fs *fs, struct zkfs_handle *handle,
-		    enum zkfs_handle_kind kind, struct zkfs_node *node)
+int zkfs_handle_add(const struct zkfs_op *op, struct zkfs_handle *handle,
+		    enum zkfs_handle_kind kind)
 {
-	if (fs->handles.n >= ZKFS_HANDLES_MAX)
-		return -ENFILE;
+	struct zkfs_fs *fs = op->fs;
+	int error = zkfs_limit_bind(fs, op->req, &handle->charge);
+
+	if (!error)
+		error = zkfs_limit_charge(fs, &handle->charge, ZKFS_QUOTA_OPEN,
+					  1);
+	if (error) {
+		zkfs_quota_close(&fs->quota, &handle->charge);
+		return error;
+	}
 	handle->kind = kind;
 	handle->fh = ++fs->last_fh;
-	handle->node = zkfs_tree_ref(node);
-	zkfs_list_append(&node->handles, &handle->in_node);
+	handle->node = zkfs_tree_ref(op->node);
+	zkfs_list_append(&op->node->handles, &handle->in_node);
 	zkfs_hash_add(&fs->handles, &handle->by_fh,
 		      zkfs_hash_u64(0, handle->fh));
 	return 0;
+}
+
+int zkfs_handle_holds(struct zkfs_fs *fs, struct zkfs_handle *handle,
+		      size_t bytes)
+{
+	return zkfs_limit_charge(fs, &handle->charge, ZKFS_QUOTA_DATA, bytes);
 }
 
 void zkfs_handle_remove(struct zkfs_fs *fs, struct zkfs_handle *handle)
@@ -31,6 +47,7 @@ void zkfs_handle_remove(struct zkfs_fs *fs, struct zkfs_handle *handle)
 	zkfs_list_remove(&handle->in_node);
 	handle->node = zkfs_tree_unref(&fs->tree, handle->node);
 	handle->fh = 0;
+	zkfs_quota_close(&fs->quota, &handle->charge);
 	fuse_pollhandle_destroy(zkfs_steal(&handle->poll));
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fs/core/quota.h"
 #include "fs/ops/fs.h"
 
 struct fuse_pollhandle;
@@ -26,13 +27,21 @@ struct zkfs_handle {
 	struct zkfs_node *node;	  /* referenced */
 	struct zkfs_link in_node; /* node->handles */
 	struct zkfs_hash_link by_fh;
+	struct zkfs_charge charge;    /* to who opened it */
 	bool nonblock;		      /* opened with O_NONBLOCK */
 	struct fuse_pollhandle *poll; /* who polls it (ops/poll), or NULL */
 };
 
-/* Enters a handle the caller embeds. Returns 0, or -ENFILE at the limit. */
-int zkfs_handle_add(struct zkfs_fs *fs, struct zkfs_handle *handle,
-		    enum zkfs_handle_kind kind, struct zkfs_node *node);
+struct zkfs_op;
+
+/* Enters a handle the caller embeds, for the node and the caller of `op`.
+ * Returns 0; -ENFILE or -EMFILE at a limit; or -ENOMEM. */
+int zkfs_handle_add(const struct zkfs_op *op, struct zkfs_handle *handle,
+		    enum zkfs_handle_kind kind);
+/* What it keeps in memory beside itself, in bytes. Returns 0, or -ENOMEM at a
+ * limit, and then nothing has changed. */
+int zkfs_handle_holds(struct zkfs_fs *fs, struct zkfs_handle *handle,
+		      size_t bytes);
 /* Takes it out and drops the node; harmless when it was never entered. */
 void zkfs_handle_remove(struct zkfs_fs *fs, struct zkfs_handle *handle);
 /* The handle with this fh and kind, or NULL. */

@@ -68,8 +68,8 @@ static bool on_granted(struct zkfs_claim *claim,
 	int error = -ENOMEM;
 
 	if (hold)
-		error = zkfs_handle_add(fs, &hold->handle, ZKFS_HANDLE_LOCK,
-					claim->op.node);
+		error = zkfs_handle_add(&claim->op, &hold->handle,
+					ZKFS_HANDLE_LOCK);
 	if (error) {
 		free(hold);
 		zkfs_reply_error(open, error);

@@ -79,13 +79,30 @@ void zkfs_io_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	zkfs_reply_buf(op, data, len);
 }
 
+/* A write that there is no room for fails the file, as one that does not fit
+ * the znode does: no half of it is to be committed. */
+static int make_room(struct zkfs_file *file, size_t size, size_t off)
+{
+	size_t have = zkfs_commit_size(&file->commit), end;
+	int error;
+
+	if (file->append)
+		off = have;
+	end = off > SIZE_MAX - size ? SIZE_MAX : off + size;
+	/* A longer one is refused as such. */
+	error = zkfs_file_holds(file, zkfs_min_size(end, file->commit.limit));
+	return error ? zkfs_commit_no_room(&file->commit, error) : 0;
+}
+
 static void write_collect(struct zkfs_store_op *op, const char *data,
 			  size_t size, off_t off)
 {
 	struct zkfs_file *file = op->file;
-	int error = zkfs_commit_write(&file->commit, data, size, (size_t)off,
-				      op->owner);
+	int error = make_room(file, size, (size_t)off);
 
+	if (!error)
+		error = zkfs_commit_write(&file->commit, data, size,
+					  (size_t)off, op->owner);
 	if (error) {
 		zkfs_store_answer(op, error);
 		return;
@@ -209,12 +226,15 @@ void zkfs_io_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 void zkfs_io_truncate(struct zkfs_store_op *op, struct zkfs_file *file,
 		      size_t size, uint64_t owner)
 {
-	int error = zkfs_commit_truncate(&file->commit, size, owner);
+	int error = make_room(file, size, 0);
 
+	if (!error)
+		error = zkfs_commit_truncate(&file->commit, size, owner);
 	if (error) {
 		zkfs_reply_error(op, error);
 		return;
 	}
+	(void)zkfs_file_holds(file, 0);
 	file->writer = fuse_req_ctx(op->op.req)->pid;
 	op->file = file;
 	op->owner = owner;

@@ -14,6 +14,7 @@
 #include "fs/ops/contender.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/lockdir.h"
+#include "fs/ops/owner.h"
 #include "fs/ops/queuefile.h"
 #include "include/zkfs/path.h"
 #include "include/zkfs/queue.h"
@@ -240,6 +241,20 @@ void zkfs_lock_left(struct zkfs_fs *fs)
 	}
 }
 
+/* Several users may have asked for the lock by one name. */
+static bool may_end_ours(const struct unlink_op *rm)
+{
+	zkfs_list_for_each(it, &rm->op.fs->contenders) {
+		const struct zkfs_contender *contender =
+			zkfs_list_entry(it, struct zkfs_contender, link);
+
+		if (is_ours(contender, rm->lock, rm->op.name) &&
+		    !zkfs_owner_or(&rm->op, contender->uid))
+			return false;
+	}
+	return true;
+}
+
 /* Those of ours with this name leave; the op is answered by the last. */
 static void leave_ours(struct unlink_op *rm)
 {
@@ -357,12 +372,20 @@ void zkfs_lock_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	node = zkfs_tree_find(&fs->tree, rm->op.node, name);
 	if (zkfs_lock_find_ours(fs, rm->lock, name)) {
-		leave_ours(rm);
+		if (may_end_ours(rm))
+			leave_ours(rm);
+		else
+			zkfs_reply_error(rm, -EPERM);
 		return;
 	}
 	if (node && node->reserved_until_ms > zkfs_clock_ms()) {
 		node->reserved_until_ms = 0;
 		zkfs_reply_error(rm, 0);
+		return;
+	}
+	/* Whose it is on its own host is not known here. */
+	if (!zkfs_owner_calls(&rm->op)) {
+		zkfs_reply_error(rm, -EPERM);
 		return;
 	}
 	rm->op.zk.kind = ZKFS_ZK_CHILDREN;

@@ -12,6 +12,7 @@
 #include "fs/base/util.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/owner.h"
 
 #define MS_PER_S 1000
 
@@ -308,8 +309,10 @@ void zkfs_lockdir_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	dir = find(rm->op.fs, rm->lock, name);
-	if (dir)
-		give_back(rm, dir);
-	else
+	if (!dir)
 		zkfs_reply_error(rm, -ENOENT);
+	else if (!zkfs_owner_or(&rm->op, dir->contender->uid))
+		zkfs_reply_error(rm, -EPERM);
+	else
+		give_back(rm, dir);
 }

@@ -56,8 +56,10 @@ static struct zkfs_file *file_new(struct open_op *open)
 static void open_answer(struct open_op *open)
 {
 	struct zkfs_file *file = open->file;
-	int error = zkfs_handle_add(open->op.fs, &file->handle,
-				    ZKFS_HANDLE_FILE, open->op.node);
+	int error = zkfs_handle_add(&open->op, &file->handle, ZKFS_HANDLE_FILE);
+
+	if (!error)
+		error = zkfs_file_holds(file, 0);
 
 	file->handle.nonblock = open->fi.flags & O_NONBLOCK;
 	if (error) {

@@ -12,6 +12,7 @@
 #include "fs/base/list.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/ops/limit.h"
 #include "include/zkfs/path.h"
 
 void *zkfs_op_new(fuse_req_t req, enum zkfs_op_kind kind, uint64_t ino,
@@ -44,6 +45,8 @@ void *zkfs_op_new(fuse_req_t req, enum zkfs_op_kind kind, uint64_t ino,
 
 bool zkfs_op_path(struct zkfs_op *op, const char *name)
 {
+	int error = 0;
+
 	op->path = zkfs_tree_path(op->node);
 	if (op->path && name) {
 		char *dir = op->path;
@@ -52,10 +55,14 @@ bool zkfs_op_path(struct zkfs_op *op, const char *name)
 		free(dir);
 		op->name = strdup(name);
 	}
-	if (op->path && (!name || op->name))
-		return true;
-	zkfs_reply_error(op, -ENOMEM);
-	return false;
+	if (op->path && name)
+		error = zkfs_limit_check(op->fs, ZKFS_LIMIT_path,
+					 strlen(op->path));
+	if (!op->path || (name && !op->name))
+		error = -ENOMEM;
+	if (error)
+		zkfs_reply_error(op, error);
+	return !error;
 }
 
 static void op_free(struct zkfs_op *op)

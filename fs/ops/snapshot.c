@@ -97,6 +97,20 @@ static void count_locks(const struct zkfs_fs *fs, struct zkfs_status *status,
 	}
 }
 
+static void count_limits(const struct zkfs_fs *fs,
+			 struct zkfs_status_limit *limits)
+{
+	for (int i = 0; i < _ZKFS_LIMIT_N; i++) {
+		enum zkfs_limit limit = (enum zkfs_limit)i;
+
+		limits[i] = (struct zkfs_status_limit){
+			.used = zkfs_quota_used(&fs->quota, limit),
+			.max = zkfs_limit_number(&fs->config.limits, limit),
+			.refused = fs->quota.refused[limit],
+		};
+	}
+}
+
 int zkfs_snapshot_print(struct zkfs_fs *fs, const struct zkfs_op *asker,
 			void (*print)(struct zkfs_text *text,
 				      const struct zkfs_status *status,
@@ -132,6 +146,7 @@ int zkfs_snapshot_print(struct zkfs_fs *fs, const struct zkfs_op *asker,
 	count_requests(fs, asker, &status);
 	count_handles(fs, &status.gauges);
 	count_locks(fs, &status, rows);
+	count_limits(fs, status.limits);
 	print(text, &status, &fs->metrics);
 	return text->failed ? -ENOMEM : 0;
 }

@@ -78,6 +78,7 @@ static void finish(struct zkfs_file *file)
 	if (error)
 		zkfs_notify_attr(file->fs, file->handle.node);
 	file->last_error = error;
+	(void)zkfs_file_holds(file, 0);
 	count_conflict(file, error);
 	wake(file);
 	if (file->released && !file->commit.in_flight)

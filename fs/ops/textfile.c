@@ -29,10 +29,13 @@ void zkfs_textfile_open(struct zkfs_op *op, struct fuse_file_info *fi,
 			.handle.nonblock = fi->flags & O_NONBLOCK,
 		};
 		memcpy(text->data, data, len);
-		error = zkfs_handle_add(fs, &text->handle, ZKFS_HANDLE_TEXT,
-					op->node);
+		error = zkfs_handle_add(op, &text->handle, ZKFS_HANDLE_TEXT);
+		if (!error)
+			error = zkfs_handle_holds(fs, &text->handle, len);
 	}
 	if (error) {
+		if (text)
+			zkfs_handle_remove(fs, &text->handle);
 		free(text);
 		zkfs_reply_error(op, error);
 		return;

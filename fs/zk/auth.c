@@ -185,6 +185,42 @@ int zkfs_auth_load(const char *file, struct zkfs_auth *ret_auth, char *words,
 	return r;
 }
 
+bool zkfs_auth_has(const struct zkfs_auth *auth,
+		   const struct zkfs_auth_entry *entry)
+{
+	for (size_t i = 0; i < auth->n_entries; i++)
+		if (strcmp(auth->entries[i].scheme, entry->scheme) == 0 &&
+		    strcmp(auth->entries[i].credentials, entry->credentials) ==
+			    0)
+			return true;
+	return false;
+}
+
+static bool has_scheme(const struct zkfs_auth *auth, const char *scheme)
+{
+	for (size_t i = 0; i < auth->n_entries; i++)
+		if (strcmp(auth->entries[i].scheme, scheme) == 0)
+			return true;
+	return false;
+}
+
+bool zkfs_auth_may_follow(const struct zkfs_auth *auth,
+			  const struct zkfs_auth *old, char *words,
+			  size_t words_len)
+{
+	for (size_t i = 0; i < auth->n_entries; i++) {
+		const char *scheme = auth->entries[i].scheme;
+
+		if (strcmp(scheme, "digest") == 0 || has_scheme(old, scheme))
+			continue;
+		(void)snprintf(words, words_len,
+			       "the scheme '%.64s' is new; mount again for it",
+			       scheme);
+		return false;
+	}
+	return true;
+}
+
 void zkfs_auth_fini(struct zkfs_auth *auth)
 {
 	for (size_t i = 0; i < auth->n_entries; i++) {

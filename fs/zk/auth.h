@@ -6,6 +6,7 @@
 #ifndef ZKFS_ZK_AUTH_H
 #define ZKFS_ZK_AUTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct zkfs_auth_entry {
@@ -24,6 +25,13 @@ struct zkfs_auth {
  * one line of words. */
 int zkfs_auth_load(const char *file, struct zkfs_auth *ret_auth, char *words,
 		   size_t words_len);
+bool zkfs_auth_has(const struct zkfs_auth *auth,
+		   const struct zkfs_auth_entry *entry);
+/* Whether a session that has `old` may be given `auth`: it has no scheme but
+ * digest that is not in `old`. Else words say which. */
+bool zkfs_auth_may_follow(const struct zkfs_auth *auth,
+			  const struct zkfs_auth *old, char *words,
+			  size_t words_len);
 /* Wipes (explicit_bzero) and frees. */
 void zkfs_auth_fini(struct zkfs_auth *auth);
 

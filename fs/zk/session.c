@@ -119,20 +119,23 @@ static void log_line(const char *message)
 	zkfs_debug("libzookeeper: %.*s", (int)strcspn(text, "\n"), text);
 }
 
-static void add_auths(struct zkfs_zk *zk)
+/* Sent by the library on each connect, before anything else. */
+static void add_auth(struct zkfs_zk *zk, const struct zkfs_auth_entry *entry)
 {
-	const struct zkfs_auth *auth = zk->auth;
+	int rc = zoo_add_auth(zk->zh, entry->scheme, entry->credentials,
+			      (int)entry->len, NULL, NULL);
 
-	/* Sent by the library on each connect, before anything else. */
-	for (size_t i = 0; auth && i < auth->n_entries; i++) {
-		const struct zkfs_auth_entry *entry = &auth->entries[i];
-		int rc = zoo_add_auth(zk->zh, entry->scheme, entry->credentials,
-				      (int)entry->len, NULL, NULL);
+	if (rc != ZOK)
+		zkfs_warning("credentials for \"%s\" not taken: %s",
+			     entry->scheme, zerror(rc));
+}
 
-		if (rc != ZOK)
-			zkfs_warning("credentials for \"%s\" not taken: %s",
-				     entry->scheme, zerror(rc));
-	}
+void zkfs_session_add_auth(struct zkfs_zk *zk, const struct zkfs_auth *auth,
+			   const struct zkfs_auth *old)
+{
+	for (size_t i = 0; zk->zh && i < auth->n_entries; i++)
+		if (!zkfs_auth_has(old, &auth->entries[i]))
+			add_auth(zk, &auth->entries[i]);
 }
 
 /* Returns 0 or a negative errno. */
@@ -157,7 +160,8 @@ static int open_handle(struct zkfs_zk *zk)
 	/* Else getaddrinfo() and /dev/urandom on each turn of the loop, and a
 	 * session lost without an event when the former fails. */
 	(void)zoo_set_servers_resolution_delay(zk->zh, -1);
-	add_auths(zk);
+	for (size_t i = 0; zk->auth && i < zk->auth->n_entries; i++)
+		add_auth(zk, &zk->auth->entries[i]);
 	return 0;
 }
 

@@ -57,6 +57,11 @@ void zkfs_session_dispatch(struct zkfs_zk *zk, short revents);
 int zkfs_session_secret(const struct zkfs_zk *zk, int64_t *ret_id,
 			char ret_passwd[16]);
 
+/* Credentials that are new: those of `auth` that `old`, which the session has,
+ * does not have. What it has it keeps to its end. */
+void zkfs_session_add_auth(struct zkfs_zk *zk, const struct zkfs_auth *auth,
+			   const struct zkfs_auth *old);
+
 /* A word for the log and the status: "connected", "connecting", ... */
 const char *zkfs_session_state(const struct zkfs_zk *zk);
 

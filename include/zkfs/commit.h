@@ -170,6 +170,9 @@ void zkfs_commit_conflict(struct zkfs_commit *commit);
  * a file nor the bare truncation before it is committed. Not for EINTR, upon
  * which programs write again. */
 void zkfs_commit_refused(struct zkfs_commit *commit, int error);
+/* There is no room for what is to be written: as when zkfs_commit_write() had
+ * said so. Returns what the write is answered with. */
+int zkfs_commit_no_room(struct zkfs_commit *commit, int error);
 /* Others are known to write this file, too: what a lost reply was about is told
  * apart from their writes no more. */
 void zkfs_commit_shared(struct zkfs_commit *commit);

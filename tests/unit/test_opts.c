@@ -650,6 +650,38 @@ static void test_authfile(void **state)
 	assert_refused("authfile", "option 'authfile' needs a value");
 }
 
+static void test_limits(void **state)
+{
+	struct zkfs_opts opts = with("ro");
+
+	(void)state;
+	assert_int_equal(opts.limits.open, 65536);
+	assert_int_equal(opts.limits.open_user, 32768);
+	assert_int_equal(opts.limits.locks, 65536);
+	assert_int_equal(opts.limits.locks_user, 16384);
+	assert_int_equal(opts.limits.data, 1 << 30);
+	assert_int_equal(opts.limits.data_user, 1 << 29);
+	assert_int_equal(opts.limits.listing, 1 << 26);
+	assert_int_equal(opts.limits.path, 65536);
+	zkfs_opts_fini(&opts);
+	opts = with("open_max=1,open_user_max=2,locks_max=3,locks_user_max=4,"
+		    "data_max=5K,data_user_max=6,listing_max=7,path_max=8");
+	assert_int_equal(opts.limits.open, 1);
+	assert_int_equal(opts.limits.open_user, 2);
+	assert_int_equal(opts.limits.locks, 3);
+	assert_int_equal(opts.limits.locks_user, 4);
+	assert_int_equal(opts.limits.data, 5120);
+	assert_int_equal(opts.limits.data_user, 6);
+	assert_int_equal(opts.limits.listing, 7);
+	assert_int_equal(opts.limits.path, 8);
+	zkfs_opts_fini(&opts);
+	assert_refused("open_max=0", "option 'open_max': 0 leaves nothing");
+	assert_refused("data_max=0K", "option 'data_max': 0 leaves nothing");
+	assert_refused("open_max=1K",
+		       "option 'open_max': '1K' is not a number");
+	assert_refused("path_max", "option 'path_max' needs a value");
+}
+
 #define READ_BY_ALL "\1\0\0\0world\0anyone"
 #define BOBS	    "\7\0\0\0digest\0bob:x="
 
@@ -744,6 +776,10 @@ static void test_help_against_the_options(void **state)
 		"watch_paths",	"sync_open",
 		"hard",		"inotify",
 		"noexec",	"acl",
+		"open_max",	"open_user_max",
+		"locks_max",	"locks_user_max",
+		"data_max",	"data_user_max",
+		"listing_max",	"path_max",
 	};
 	const char *at = strstr(zkfs_opts_help(), "\nMount options");
 	size_t n = 0;
@@ -809,6 +845,7 @@ int main(void)
 		cmocka_unit_test(test_backslash_takes_a_comma_along),
 		cmocka_unit_test(test_locknames),
 		cmocka_unit_test(test_authfile),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_acl),
 		cmocka_unit_test(test_fini_twice),
 		cmocka_unit_test(test_without_memory),

@@ -87,41 +87,50 @@ static void test_status_of_a_fresh_mount(void **state)
 
 	(void)state;
 	zkfs_status_print(&text, &status);
-	assert_string_equal(text.data, "version: 1.2\n"
-				       "source: a:1,b:2/c\n"
-				       "mountpoint: /mnt/z\\040k\n"
-				       "uptime_seconds: 1.234\n"
-				       "state: connected\n"
-				       "state_seconds: 1.000\n"
-				       "server: 1.2.3.4:2181\n"
-				       "session: 0x800000000000000f\n"
-				       "session_timeout_seconds: 4.000\n"
-				       "sessions_expired: 0\n"
-				       "reconnects: 0\n"
-				       "lease: alive\n"
-				       "lease_left_seconds: 3.500\n"
-				       "server_requests_queued: 0\n"
-				       "server_requests_sent: 0\n"
-				       "watches: 0\n"
-				       "watch_bytes: 0\n"
-				       "watch_bytes_max: 900000\n"
-				       "watches_refused: 0\n"
-				       "request_timeout_seconds: 10.000\n"
-				       "oldest_request_seconds: 0.000\n"
-				       "requests_pending: 0\n"
-				       "nodes: 0\n"
-				       "cached_nodes: 0\n"
-				       "cached_bytes: 0\n"
-				       "cached_absent_names: 0\n"
-				       "observed: 0\n"
-				       "observing: 0\n"
-				       "open_files: 0\n"
-				       "open_directories: 0\n"
-				       "open_locks: 0\n"
-				       "open_texts: 0\n"
-				       "locks_held: 0\n"
-				       "locks_waiting: 0\n"
-				       "locks_leaving: 0\n");
+	assert_string_equal(text.data,
+			    "version: 1.2\n"
+			    "source: a:1,b:2/c\n"
+			    "mountpoint: /mnt/z\\040k\n"
+			    "uptime_seconds: 1.234\n"
+			    "state: connected\n"
+			    "state_seconds: 1.000\n"
+			    "server: 1.2.3.4:2181\n"
+			    "session: 0x800000000000000f\n"
+			    "session_timeout_seconds: 4.000\n"
+			    "sessions_expired: 0\n"
+			    "reconnects: 0\n"
+			    "lease: alive\n"
+			    "lease_left_seconds: 3.500\n"
+			    "server_requests_queued: 0\n"
+			    "server_requests_sent: 0\n"
+			    "watches: 0\n"
+			    "watch_bytes: 0\n"
+			    "watch_bytes_max: 900000\n"
+			    "watches_refused: 0\n"
+			    "request_timeout_seconds: 10.000\n"
+			    "oldest_request_seconds: 0.000\n"
+			    "requests_pending: 0\n"
+			    "nodes: 0\n"
+			    "cached_nodes: 0\n"
+			    "cached_bytes: 0\n"
+			    "cached_absent_names: 0\n"
+			    "observed: 0\n"
+			    "observing: 0\n"
+			    "open_files: 0\n"
+			    "open_directories: 0\n"
+			    "open_locks: 0\n"
+			    "open_texts: 0\n"
+			    "locks_held: 0\n"
+			    "locks_waiting: 0\n"
+			    "locks_leaving: 0\n"
+			    "limit: open_max used=0 max=0 refused=0\n"
+			    "limit: open_user_max used=0 max=0 refused=0\n"
+			    "limit: locks_max used=0 max=0 refused=0\n"
+			    "limit: locks_user_max used=0 max=0 refused=0\n"
+			    "limit: data_max used=0 max=0 refused=0\n"
+			    "limit: data_user_max used=0 max=0 refused=0\n"
+			    "limit: listing_max used=0 max=0 refused=0\n"
+			    "limit: path_max used=0 max=0 refused=0\n");
 	zkfs_text_fini(&text);
 }
 
@@ -144,6 +153,23 @@ static void test_status_without_a_server(void **state)
 	assert_says(zkfs_status_print, &status, "sessions_expired: 1");
 	assert_says(print_metrics, &status, "zkfs_connected 0");
 	assert_says(print_metrics, &status, "zkfs_connections_total 3");
+}
+
+static void test_limits(void **state)
+{
+	struct zkfs_status status = fresh();
+
+	(void)state;
+	status.limits[ZKFS_LIMIT_locks_user] =
+		(struct zkfs_status_limit){.used = 1, .max = 2, .refused = 3};
+	assert_says(zkfs_status_print, &status,
+		    "limit: locks_user_max used=1 max=2 refused=3");
+	assert_says(print_metrics, &status,
+		    "zkfs_limit_used{limit=\"locks_user_max\"} 1");
+	assert_says(print_metrics, &status,
+		    "zkfs_limit_max{limit=\"locks_user_max\"} 2");
+	assert_says(print_metrics, &status,
+		    "zkfs_limit_refused_total{limit=\"locks_user_max\"} 3");
 }
 
 static void test_locks(void **state)
@@ -251,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status_of_a_fresh_mount),
 		cmocka_unit_test(test_status_without_a_server),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_without_memory),
