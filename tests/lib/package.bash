@@ -7,7 +7,7 @@
 package_needs=(debhelper dpkg-dev fakeroot lintian)
 # The suite is the package's own (packaging/debian/tests); these ask for what is
 # different when it is installed.
-package_suite=(install mount service completion systemd local read zkfs_lock
+package_suite=(install mount service completion systemd read zkfs_lock
 	update manual)
 
 # Everything of that name, wherever a package may leave something.
