@@ -142,6 +142,69 @@ status() {
 	is "$(connections_below "$BATS_TEST_TMPDIR/")" ""
 }
 
+# Of each line: the options, the source, the mount point; the exit status, and
+# what is said: which is all that is said.
+wrong_lines() {
+	cat <<-END
+		lokroot=/a|$SOURCE|m|1|unknown option 'lokroot'; did you mean 'lockroot'?
+		sesion_timeout=3|$SOURCE|m|1|unknown option 'sesion_timeout'; did you mean 'session_timeout'?
+		allow-other|$SOURCE|m|1|unknown option 'allow-other'; did you mean 'allow_other'?
+		nofial|$SOURCE|m|1|unknown option 'nofial'; did you mean 'nofail'?
+		bogus=1|$SOURCE|m|1|unknown option 'bogus'; 'zkfs --help' lists all
+		strict=1|$SOURCE|m|1|option 'strict' takes no value
+		timeo|$SOURCE|m|1|option 'timeo' needs a value
+		timeo=-1|$SOURCE|m|1|option 'timeo': '-1' is not a number of seconds
+		session_timeout=0.1|$SOURCE|m|1|option 'session_timeout': '0.1' is not between
+		uid=nobody-at-all|$SOURCE|m|1|option 'uid': there is no user 'nobody-at-all'
+		gid=nobody-at-all|$SOURCE|m|1|option 'gid': there is no group 'nobody-at-all'
+		fmask=888|$SOURCE|m|1|option 'fmask': '888' is not an octal mode
+		cache_data=much|$SOURCE|m|1|option 'cache_data': 'much' is not a number of bytes
+		lockroot=locks|$SOURCE|m|1|option 'lockroot': 'locks' is not an absolute path
+		locknames=zookeeper|$SOURCE|m|1|option 'locknames': 'zookeeper' is not one of
+		dataname=.zkfs|$SOURCE|m|1|options 'ctlname' and 'dataname' are the same
+		remount|$SOURCE|m|1|option 'remount': the options of a mounted tree cannot be changed; unmount it first
+		authfile=$PWD/none|$SOURCE|m|32|authfile '$PWD/none': No such file
+		authfile=$PWD/open|$SOURCE|m|32|authfile '$PWD/open': 
+		authfile=$PWD/m|$SOURCE|m|32|authfile '$PWD/m': not a regular file
+		authfile=$PWD/digest|$SOURCE|m|32|authfile '$PWD/digest': line 1: digest is USER:PASSWORD
+		ro|$SOURCE|none|32|mount point '$PWD/none': No such file or directory
+		ro|$SOURCE|open|32|mount point '$PWD/open': Not a directory
+		ro|127.0.0.1:99999|m|32|in "127.0.0.1:99999"
+		ro|127.0.0.1:1,|m|32|empty host name
+		ro|no-such-host.invalid|m|32|cannot resolve "no-such-host.invalid"
+		ro|127.0.0.1:1|m|32|cannot reach ZooKeeper at 127.0.0.1:1: Connection refused
+		ro|$SOURCE/none|m|32|'$TREE/none' does not exist on the server; create it first
+		ro|$SOURCE//x|m|32|not a znode's path
+	END
+}
+
+@test "mount: every wrong line of fstab gets one line of what, where and why" {
+	local options source dir want words status said
+	mkdir m
+	: >open
+	chmod 644 open
+	(umask 077 && echo "digest sesame" >digest)
+	wrong_lines >lines
+	in_namespace '
+		while IFS="|" read -r options source dir _; do
+			echo "$source $PWD/$dir zkfs $options 0 0" >fstab
+			said=$(timeout 30 mount -T fstab "$PWD/$dir" 2>&1)
+			printf "%s|%s\n" "$?" "${said//$'"'\n'"'/<line end>}"
+		done <lines
+		findmnt -rn -t fuse.zkfs | grep -F "$PWD" >left || :' >answers
+	is "$(wc -l <answers)" "$(wc -l <lines)"
+	while IFS='|' read -r options source dir want words &&
+		IFS='|' read -r status said <&4; do
+		is "$status" "$want" "$options $source $dir: $said" || return
+		has "$said" "$words" || return
+		[[ $said == zkfs:\ * && $said != *"<line end>"* ]] ||
+			fail "not one line of ours: $said" || return
+		[[ $said != *sesame* ]] || fail "a secret is shown" || return
+	done <lines 4<answers
+	is "$(<left)" ""
+	within 10 no_daemons
+}
+
 @test "mount: when it is interrupted it ends with 8, and leaves nothing" {
 	local status=0 pid
 	mkdir m
