@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fs/base/buf.h"
 #include "fs/base/clock.h"
@@ -16,6 +17,7 @@ struct reread_op {
 	struct zkfs_op op;
 	struct zkfs_file *file; /* cannot be closed while it is read */
 	size_t size;
+	size_t off;
 };
 
 bool zkfs_change_seen(const struct zkfs_file *file)
@@ -77,15 +79,56 @@ void zkfs_change_fired(struct zkfs_file *file, enum zkfs_zk_event event)
 		look(file);
 }
 
+bool zkfs_change_grown(const struct zkfs_file *file, size_t off)
+{
+	const struct zkfs_stat *newest = &file->handle.node->stat;
+	size_t len = zkfs_commit_size(&file->commit);
+
+	return !file->writable && off >= len &&
+	       newest->czxid == file->stat.czxid &&
+	       newest->version > file->stat.version &&
+	       newest->version != file->other &&
+	       (size_t)newest->data_length > len;
+}
+
+/* The new version is what is read from now on. */
+static int adopt(struct zkfs_file *file, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_buf *data = zkfs_buf_new(reply->data, reply->len);
+
+	if (!data)
+		return -ENOMEM;
+	/* An old snapshot is better than more than there is room for. */
+	if (zkfs_file_holds(file, reply->len) < 0) {
+		zkfs_buf_unref(data);
+		return -ENOMEM;
+	}
+	file->stat = *reply->stat;
+	file->changed = false;
+	zkfs_commit_fini(&file->commit);
+	zkfs_commit_init(&file->commit, 0, 0);
+	zkfs_commit_base(&file->commit, data, reply->stat->version);
+	zkfs_buf_unref(data);
+	(void)zkfs_file_holds(file, 0);
+	return 0;
+}
+
+static void answer(struct reread_op *read)
+{
+	const void *bytes = NULL;
+	size_t len = zkfs_commit_read(&read->file->commit, read->off,
+				      read->size, &bytes);
+
+	zkfs_reply_buf(read, bytes, len);
+}
+
 static void on_reread(struct zkfs_zk_req *req,
 		      const struct zkfs_zk_reply *reply)
 {
 	struct reread_op *read =
 		zkfs_container_of(zkfs_op_from_zk(req), struct reread_op, op);
 	struct zkfs_file *file = read->file;
-	struct zkfs_buf *data;
-	const void *bytes;
-	size_t len;
+	int error;
 
 	if (reply->error == ZKFS_E_NONODE ||
 	    (!reply->error && reply->stat->czxid != file->stat.czxid)) {
@@ -96,30 +139,45 @@ static void on_reread(struct zkfs_zk_req *req,
 		zkfs_reply_zk_error(read, reply->error);
 		return;
 	}
-	data = zkfs_buf_new(reply->data, reply->len);
-	if (!data) {
-		zkfs_reply_error(read, -ENOMEM);
+	error = adopt(file, reply);
+	if (error) {
+		zkfs_reply_error(read, error);
 		return;
 	}
-	/* An old snapshot is better than more than there is room for. */
-	if (zkfs_file_holds(file, reply->len) < 0) {
-		zkfs_buf_unref(data);
-		zkfs_reply_error(read, -ENOMEM);
-		return;
-	}
-	file->stat = *reply->stat;
-	file->changed = false;
-	zkfs_commit_fini(&file->commit);
-	zkfs_commit_init(&file->commit, 0, 0);
-	zkfs_commit_base(&file->commit, data, reply->stat->version);
-	zkfs_buf_unref(data);
-	(void)zkfs_file_holds(file, 0);
 	zkfs_tree_saw(read->op.node, reply->stat, zkfs_clock_ms());
-	len = zkfs_commit_read(&file->commit, 0, read->size, &bytes);
-	zkfs_reply_buf(read, bytes, len);
+	answer(read);
 }
 
-void zkfs_change_reread(fuse_req_t req, fuse_ino_t ino, size_t size,
+/* Whether the reply is what the file was, with something behind it. */
+static bool is_appended(const struct zkfs_file *file,
+			const struct zkfs_zk_reply *reply)
+{
+	const void *old = NULL;
+	size_t size = zkfs_commit_size(&file->commit);
+	size_t len = zkfs_commit_read(&file->commit, 0, size, &old);
+
+	return reply->stat->czxid == file->stat.czxid && reply->len >= len &&
+	       (len == 0 || memcmp(reply->data, old, len) == 0);
+}
+
+/* Whatever else came of it, here the file ends, as it did before. */
+static void on_more(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct reread_op *read =
+		zkfs_container_of(zkfs_op_from_zk(req), struct reread_op, op);
+	struct zkfs_file *file = read->file;
+
+	if (!reply->error) {
+		if (is_appended(file, reply))
+			(void)adopt(file, reply);
+		else
+			file->other = reply->stat->version;
+		zkfs_tree_saw(read->op.node, reply->stat, zkfs_clock_ms());
+	}
+	answer(read);
+}
+
+void zkfs_change_reread(fuse_req_t req, fuse_ino_t ino, size_t size, size_t off,
 			struct zkfs_file *file)
 {
 	struct reread_op *read =
@@ -130,10 +188,13 @@ void zkfs_change_reread(fuse_req_t req, fuse_ino_t ino, size_t size,
 		return;
 	read->file = file;
 	read->size = size;
-	zkfs_zk_cancel(zk, &file->req);
-	zkfs_zk_unwatch(zk, &file->watch);
+	read->off = off;
 	read->op.zk.kind = ZKFS_ZK_GET;
-	read->op.zk.watch = &file->watch;
+	if (file->changed) { /* its watch has fired */
+		zkfs_zk_cancel(zk, &file->req);
+		zkfs_zk_unwatch(zk, &file->watch);
+		read->op.zk.watch = &file->watch;
+	}
 	(void)zkfs_op_submit(&read->op, zkfs_fs_patience(read->op.fs),
-			     on_reread);
+			     file->changed && off == 0 ? on_reread : on_more);
 }

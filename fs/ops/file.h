@@ -19,7 +19,8 @@ struct zkfs_file {
 	struct zkfs_fs *fs;
 	struct zkfs_commit commit;
 	bool writable;
-	bool changed; /* since it was read (ops/change) */
+	bool changed;  /* since it was read (ops/change) */
+	int32_t other; /* newest version that is no more than another one */
 	bool append;
 	bool sync;	       /* O_SYNC, O_DSYNC or -o sync */
 	int last_error;	       /* of the newest commit */

@@ -68,8 +68,9 @@ void zkfs_io_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		zkfs_reply_now(req, ZKFS_OP_READ, -EBADF);
 		return;
 	}
-	if (file->changed && off == 0) {
-		zkfs_change_reread(req, ino, size, file);
+	if ((file->changed && off == 0) ||
+	    zkfs_change_grown(file, (size_t)off)) {
+		zkfs_change_reread(req, ino, size, (size_t)off, file);
 		return;
 	}
 	op = zkfs_op_new(req, ZKFS_OP_READ, ino, sizeof(*op));

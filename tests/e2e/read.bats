@@ -196,6 +196,46 @@ same(os.pread(fd, 4, 8), b"89")' "$A/f"
 	done
 }
 
+@test "read: who is at the end reads on what was appended" {
+	zk create /f one,
+	zk_mount A
+	zk_mount B
+	py 'fd = os.open(A[0], O_RDONLY)
+same(os.read(fd, 100), b"one,")
+same(os.read(fd, 100), b"")
+spew(A[1], b"two,", O_WRONLY | O_APPEND)
+os.system("sync " + os.path.dirname(A[0]))
+same(os.fstat(fd).st_size, 8)
+same(os.read(fd, 100), b"two,")
+same(os.read(fd, 100), b"")
+# What is longer, and not what it was with something behind, is another file
+# to who has begun to read this one; the next open shows it.
+spew(A[1], b"all is new here", O_WRONLY | O_TRUNC)
+os.system("sync " + os.path.dirname(A[0]))
+same(os.fstat(fd).st_size, 15)
+same(os.read(fd, 100), b"")
+same(os.pread(fd, 100, 0), b"one,two,")
+same(read_all(A[0]), b"all is new here")' "$A/f" "$B/f"
+}
+
+# tail(1) reads on where it is when fstat(2) tells of more.
+@test "read: tail -f follows a file, and one that was empty" {
+	zk create /f one$'\n'
+	zk_mount A
+	zk_mount B
+	: >"$B/empty"
+	timeout 50 tail -s 0.1 -n +1 -f "$A/f" >seen &
+	timeout 50 tail -s 0.1 -n +1 -f "$A/empty" >seen.empty &
+	within 20 grep -qx one seen
+	echo two >>"$B/f"
+	echo first >>"$B/empty"
+	within 20 grep -qx two seen
+	within 20 grep -qx first seen.empty
+	echo three >>"$A/f"
+	within 20 grep -qx three seen
+	is "$(tr '\n' ' ' <seen)" "one two three "
+}
+
 @test "read: many readers at a time" {
 	zk fill /many 0 200 payload
 	zk_mount A
