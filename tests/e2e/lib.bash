@@ -88,7 +88,7 @@ $code" "$@"
 zk() {
 	zk_as foreign "$@" || return
 	case $1 in
-	get | ls | exists | stat | id | watch | events | acl | await_*) ;;
+	get | ls | exists | stat | dump | id | watch | events | acl | await_*) ;;
 	*) all_mounts_know ;;
 	esac
 }

@@ -192,6 +192,24 @@ class Commands:
         return b""
 
     @staticmethod
+    def dump(session, path):
+        """A line for each znode at and below PATH, sorted: the path, "dir",
+        "file" (as the mounts tell them apart) or "ephemeral", the data."""
+        lines, todo = [], [path]
+        while todo:
+            path = todo.pop()
+            data, stat = session.client.get(path)
+            names = session.client.get_children(path)
+            todo += [path.rstrip("/") + "/" + name for name in names]
+            kind = "dir"
+            if stat.ephemeralOwner:
+                kind = "ephemeral"
+            elif not names and (stat.dataLength or stat.version):
+                kind = "file"
+            lines.append("%s %s %r\n" % (path, kind, data or b""))
+        return "".join(sorted(lines)).encode("utf-8", "surrogateescape")
+
+    @staticmethod
     def stat(session, path, *fields):
         """The fields asked for, one a line; all as NAME=VALUE with none."""
         stat = session.client.exists(path)
