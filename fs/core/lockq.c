@@ -155,6 +155,8 @@ void zkfs_lockq_try_grant(struct zkfs_lockq *lockq)
 {
 	if (!lockq->clear || !lockq->connected || !lockq->own_watched)
 		return;
+	if (!zkfs_lockq_twins_sure(lockq))
+		return;
 
 	assert(lockq->ours == ZKFS_OURS_KNOWN && !lockq->over);
 	zkfs_lockq_forget_queue(lockq);
@@ -198,6 +200,7 @@ static int fill_blocker(struct zkfs_lockq *lockq,
 	lockq->blocker_path = path;
 	req->kind = lockq->blocker_hidden ? ZKFS_ZK_EXISTS : ZKFS_ZK_GET;
 	req->path = path;
+	req->watch = true;
 	return 0;
 }
 
@@ -219,7 +222,12 @@ static int fill(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
 	case ZKFS_LOCKQ_ASK_OWN:
 		req->kind = ZKFS_ZK_EXISTS;
 		req->path = lockq->own.names[0].path;
+		req->watch = true;
 		lockq->own_watched = true;
+		break;
+	case ZKFS_LOCKQ_ASK_SECOND:
+	case ZKFS_LOCKQ_ASK_THIRD:
+		zkfs_lockq_fill_twin(lockq, req);
 		break;
 	case ZKFS_LOCKQ_ASK_DIR:
 		req->kind = ZKFS_ZK_GET;
@@ -240,9 +248,10 @@ static int fill(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
  * belongs to; after a reconnect our own name before the blocker's, so that
  * its end is heard of before the grant. */
 static const enum zkfs_lockq_ask order[] = {
-	ZKFS_LOCKQ_ASK_JOIN, ZKFS_LOCKQ_ASK_SYNC,    ZKFS_LOCKQ_ASK_LIST,
-	ZKFS_LOCKQ_ASK_OWN,  ZKFS_LOCKQ_ASK_BLOCKER, ZKFS_LOCKQ_ASK_DIR,
-	ZKFS_LOCKQ_ASK_ACL,  ZKFS_LOCKQ_ASK_LEAVE,
+	ZKFS_LOCKQ_ASK_JOIN,  ZKFS_LOCKQ_ASK_SYNC,    ZKFS_LOCKQ_ASK_LIST,
+	ZKFS_LOCKQ_ASK_OWN,   ZKFS_LOCKQ_ASK_BLOCKER, ZKFS_LOCKQ_ASK_SECOND,
+	ZKFS_LOCKQ_ASK_THIRD, ZKFS_LOCKQ_ASK_DIR,     ZKFS_LOCKQ_ASK_ACL,
+	ZKFS_LOCKQ_ASK_LEAVE,
 };
 
 static bool is_ready(const struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask)
@@ -270,14 +279,17 @@ bool zkfs_lockq_next(struct zkfs_lockq *lockq,
 	struct zkfs_lockq_request req = {.generation = lockq->generation};
 
 	while (lockq->connected && first_ready(lockq, &req.ask)) {
-		int r = fill(lockq, &req);
+		int r;
 
+		req.watch = false;
+		r = fill(lockq, &req);
 		if (r < 0) {
 			zkfs_lockq_fail(lockq, r);
 			continue;
 		}
 		lockq->wanted[req.ask] = false;
 		lockq->busy[req.ask] = true;
+		lockq->unwatched[req.ask] = false;
 		zkfs_lockq_try_grant(lockq);
 		*ret_request = req;
 		return true;
@@ -304,7 +316,8 @@ void zkfs_lockq_reply(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 void zkfs_lockq_fired(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 		      enum zkfs_zk_event event)
 {
-	assert(ask == ZKFS_LOCKQ_ASK_BLOCKER || ask == ZKFS_LOCKQ_ASK_OWN);
+	assert(ask == ZKFS_LOCKQ_ASK_BLOCKER || ask == ZKFS_LOCKQ_ASK_OWN ||
+	       zkfs_lockq_is_twin(ask));
 
 	if (!zkfs_lockq_is_queued(lockq))
 		return;
@@ -315,12 +328,14 @@ void zkfs_lockq_fired(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 	lockq->stale[ask] = lockq->busy[ask];
 	if (ask == ZKFS_LOCKQ_ASK_OWN)
 		lockq->own_watched = false;
+	else if (zkfs_lockq_is_twin(ask))
+		zkfs_lockq_twin_fired(lockq, ask);
 	if (event != ZKFS_ZK_DELETED)
 		zkfs_lockq_want(lockq, ask);
-	else if (ask == ZKFS_LOCKQ_ASK_OWN)
-		zkfs_lockq_lost(lockq);
-	else
+	else if (ask == ZKFS_LOCKQ_ASK_BLOCKER)
 		zkfs_lockq_blocker_gone(lockq);
+	else
+		zkfs_lockq_lost(lockq);
 }
 
 void zkfs_lockq_session(struct zkfs_lockq *lockq, bool connected,
@@ -408,7 +423,7 @@ void zkfs_lockq_start(struct zkfs_lockq *lockq, uint64_t generation,
 	lockq->generation = generation;
 	lockq->connected = true;
 	zkfs_lockq_own_set(&lockq->own, &lockq->config, session_id);
-	if (lockq->config.try) {
+	if (lockq->config.try && !lockq->config.free) {
 		zkfs_lockq_move(lockq, ZKFS_LOCKQ_LOOKING);
 		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_LIST);
 	} else {

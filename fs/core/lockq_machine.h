@@ -1,8 +1,9 @@
 /*
  * lockq_machine: the inside of a lockq, shared by its parts: lockq.c (the
  * states, the requests, the way out), lockq_recipe.c (what follows from each
- * reply), lockq_meet.c (what contenders of one session know of each other) and
- * lockq_renew.c (numbers that begin anew).
+ * reply), lockq_meet.c (what contenders of one session know of each other),
+ * lockq_twins.c (the names beside the primary) and lockq_renew.c (numbers that
+ * begin anew).
  *
  * Two things are kept apart. `state` is what the user sees. `ours` is what is
  * known of our names on the server, and it alone decides whether anything has
@@ -27,6 +28,13 @@ enum zkfs_lockq_ours {
 	ZKFS_OURS_PENDING, /* the transaction that makes them is under way */
 	ZKFS_OURS_UNKNOWN, /* its reply was lost: a sync and a list tell */
 	ZKFS_OURS_KNOWN,   /* they were made; own.names[].made says which */
+};
+
+/* What is known of a name of ours that is not the primary. */
+enum zkfs_lockq_twin {
+	ZKFS_TWIN_MADE,	   /* it was there when we joined */
+	ZKFS_TWIN_SEEN,	   /* and after all who blocked us had gone */
+	ZKFS_TWIN_WATCHED, /* and we shall hear of its end */
 };
 
 /* What there can be in one transaction: our names to create or to delete, and
@@ -59,6 +67,8 @@ struct zkfs_lockq {
 	struct zkfs_lockq_own own;
 	int join_error;	  /* UNKNOWN: what to fail with if nothing is found */
 	bool own_watched; /* ASK_OWN was sent and its watch not lost since */
+	enum zkfs_lockq_twin twins[ZKFS_NAMES_MAX]; /* but the primary */
+	bool old; /* has waited for a heartbeat or longer */
 	bool has_held;
 	int put_off; /* zkfs_lockq_put_off() */
 	int64_t token;
@@ -70,13 +80,15 @@ struct zkfs_lockq {
 	bool blocker_hidden; /* we may not read it: EXISTS needs no right */
 	bool blocker_seen;   /* by a list or a read behind our join */
 	bool blocker_held;   /* it has been granted, and exclusively */
-	bool relist;	     /* the list must be read again before a grant */
-	bool clear;	     /* nobody is before us */
+	bool far;    /* nobody has told who is between us and the blocker */
+	bool relist; /* the list must be read again before a grant */
+	bool clear;  /* nobody is before us */
 
 	bool wanted[_ZKFS_LOCKQ_ASK_N];
 	bool busy[_ZKFS_LOCKQ_ASK_N];
 	bool stale[_ZKFS_LOCKQ_ASK_N];
 	bool held_back[_ZKFS_LOCKQ_ASK_N];
+	bool unwatched[_ZKFS_LOCKQ_ASK_N]; /* answered, and not watched */
 	/* Of ASK_JOIN or ASK_LEAVE, never of both. */
 	struct zkfs_zk_op ops[ZKFS_LOCKQ_OPS_MAX];
 	struct zkfs_lockq_renew renew;
@@ -112,8 +124,23 @@ void zkfs_lockq_try_grant(struct zkfs_lockq *lockq);
 
 /* lockq_meet.c */
 
-/* The blocker has gone, and with it everybody before us: it has been alone. */
+/* With the blocker everybody before us has gone: it has been alone. */
 bool zkfs_lockq_all_gone(const struct zkfs_lockq *lockq);
+
+/* lockq_twins.c */
+
+bool zkfs_lockq_is_twin(enum zkfs_lockq_ask ask);
+void zkfs_lockq_fill_twin(struct zkfs_lockq *lockq,
+			  struct zkfs_lockq_request *req);
+void zkfs_lockq_reply_twin(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
+			   const struct zkfs_zk_reply *reply);
+void zkfs_lockq_twin_fired(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask);
+/* A list has shown them all. */
+void zkfs_lockq_twins_listed(struct zkfs_lockq *lockq);
+/* Who was before us has gone: what was seen before that is old. */
+void zkfs_lockq_twins_stale(struct zkfs_lockq *lockq);
+/* Whether we may be granted as far as they go. If not, asks for them. */
+bool zkfs_lockq_twins_sure(struct zkfs_lockq *lockq);
 
 /* lockq_renew.c */
 
@@ -134,6 +161,11 @@ void zkfs_lockq_reply_acl(struct zkfs_lockq *lockq,
 			  const struct zkfs_zk_reply *reply);
 
 /* lockq_recipe.c */
+/* By a list, which may be of another contender: who is before us. `whole` is
+ * taken over, or NULL; -ENOMEM only without it. */
+int zkfs_lockq_adopt_list(struct zkfs_lockq *lockq,
+			  const struct zkfs_queue *queue,
+			  struct zkfs_queue *whole);
 void zkfs_lockq_begin_join(struct zkfs_lockq *lockq);
 void zkfs_lockq_wait_for(struct zkfs_lockq *lockq,
 			 const struct zkfs_queue_entry *entry);

@@ -115,7 +115,7 @@ bool zkfs_lockq_own_all_listed(const struct zkfs_lockq_own *own,
 			       const struct zkfs_queue *queue)
 {
 	const struct zkfs_queue_entry *entry =
-		zkfs_queue_find(queue, own->prefix);
+		zkfs_queue_find_at(queue, own->sequence, own->prefix);
 	size_t n = 0;
 
 	for (size_t i = 0; i < own->n_names; i++)

@@ -10,8 +10,10 @@
 #include "fs/core/lockq_machine.h"
 
 /* Of those before us. With more, the list is read again when the nearest has
- * gone. */
-#define BLOCKERS_KEPT 2
+ * gone, unless it is known that they have gone too: so it is good to keep one
+ * of each mount that takes its turn. */
+#define BLOCKERS_KEPT 8
+#define FEW	      2
 
 /* -- joining -- */
 
@@ -98,10 +100,11 @@ static void reply_join(struct zkfs_lockq *lockq,
 
 /* Whether a stock Curator writer stands before us: one that downgrades makes
  * a reader late with its own old number, which no list read before shows. */
-static bool may_downgrade(const struct zkfs_lockq *lockq)
+static bool may_downgrade(const struct zkfs_lockq *lockq,
+			  const struct zkfs_queue *queue)
 {
-	for (size_t i = 0; i < lockq->queue.n_entries; i++) {
-		const struct zkfs_queue_entry *entry = &lockq->queue.entries[i];
+	for (size_t i = 0; queue->may_downgrade && i < queue->n_entries; i++) {
+		const struct zkfs_queue_entry *entry = &queue->entries[i];
 
 		if (entry->sequence <= lockq->own.sequence &&
 		    entry->may_downgrade &&
@@ -119,6 +122,7 @@ void zkfs_lockq_wait_for(struct zkfs_lockq *lockq,
 	lockq->blocker_hidden = false;
 	lockq->blocker_seen = true;
 	lockq->blocker_held = false;
+	lockq->far = false;
 	if (lockq->state != ZKFS_LOCKQ_WAITING)
 		zkfs_lockq_move(lockq, ZKFS_LOCKQ_WAITING);
 	zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_BLOCKER);
@@ -151,6 +155,7 @@ void zkfs_lockq_blocker_gone(struct zkfs_lockq *lockq)
 {
 	bool all_gone = zkfs_lockq_all_gone(lockq);
 
+	zkfs_lockq_twins_stale(lockq);
 	zkfs_queue_remove(&lockq->queue, lockq->blocker);
 	lockq->blocker = NULL;
 	if (all_gone) {
@@ -172,6 +177,7 @@ static void reply_blocker(struct zkfs_lockq *lockq,
 	switch (reply->error) {
 	case ZKFS_E_OK:
 		lockq->blocker_seen = true;
+		lockq->unwatched[ZKFS_LOCKQ_ASK_BLOCKER] = !reply->watched;
 		break;
 	case ZKFS_E_NONODE:
 		zkfs_lockq_blocker_gone(lockq);
@@ -203,6 +209,8 @@ static void reply_own(struct zkfs_lockq *lockq,
 	switch (reply->error) {
 	case ZKFS_E_OK:
 		lockq->token = reply->stat->czxid;
+		lockq->unwatched[ZKFS_LOCKQ_ASK_OWN] = !reply->watched;
+		zkfs_lockq_try_grant(lockq);
 		break;
 	case ZKFS_E_NONODE:
 		zkfs_lockq_lost(lockq);
@@ -219,22 +227,38 @@ static void reply_own(struct zkfs_lockq *lockq,
 
 /* -- lists -- */
 
+int zkfs_lockq_adopt_list(struct zkfs_lockq *lockq,
+			  const struct zkfs_queue *queue,
+			  struct zkfs_queue *whole)
+{
+	bool relist = may_downgrade(lockq, queue), many = true;
+	struct zkfs_queue kept;
+	int error = zkfs_queue_nearest(queue, lockq->own.sequence,
+				       lockq->config.mode, lockq->own.prefix,
+				       BLOCKERS_KEPT, &kept, &many);
+
+	if (error && !whole)
+		return error;
+	if (error) {
+		kept = *whole;
+		*whole = (struct zkfs_queue){0};
+	}
+	zkfs_lockq_twins_listed(lockq);
+	zkfs_lockq_forget_queue(lockq);
+	lockq->queue = kept;
+	lockq->relist = relist;
+	lockq->many = many || kept.n_entries > FEW;
+	next_blocker(lockq);
+	return 0;
+}
+
 static void listed(struct zkfs_lockq *lockq, struct zkfs_queue *queue)
 {
 	if (!zkfs_lockq_own_all_listed(&lockq->own, queue)) {
 		zkfs_lockq_lost(lockq);
 		return;
 	}
-	zkfs_lockq_forget_queue(lockq);
-	lockq->queue = *queue;
-	*queue = (struct zkfs_queue){0};
-	lockq->relist = may_downgrade(lockq);
-	lockq->many = zkfs_queue_n_blockers(&lockq->queue, lockq->own.sequence,
-					    lockq->config.mode,
-					    lockq->own.prefix) > BLOCKERS_KEPT;
-	zkfs_queue_trim(&lockq->queue, lockq->own.sequence, lockq->config.mode,
-			lockq->own.prefix, BLOCKERS_KEPT);
-	next_blocker(lockq);
+	(void)zkfs_lockq_adopt_list(lockq, queue, queue);
 }
 
 /* The lost transaction did nothing. */
@@ -422,5 +446,8 @@ void zkfs_lockq_take_reply(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 		[ZKFS_LOCKQ_ASK_LEAVE] = reply_leave,
 	};
 
-	handlers[ask](lockq, reply);
+	if (zkfs_lockq_is_twin(ask))
+		zkfs_lockq_reply_twin(lockq, ask, reply);
+	else
+		handlers[ask](lockq, reply);
 }

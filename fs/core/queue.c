@@ -147,6 +147,8 @@ int zkfs_queue_parse(const char *const *names, size_t n_names,
 	queue.n_entries = fold(items, n, queue.entries, queue.bytes);
 	qsort(queue.entries, queue.n_entries, sizeof(*queue.entries),
 	      compare_entries);
+	for (size_t i = 0; i < queue.n_entries; i++)
+		queue.may_downgrade |= queue.entries[i].may_downgrade;
 	*ret_queue = queue;
 	return 0;
 }
@@ -199,65 +201,82 @@ zkfs_queue_blocker(const struct zkfs_queue *queue, int64_t sequence,
 	return NULL;
 }
 
-size_t zkfs_queue_n_blockers(const struct zkfs_queue *queue, int64_t sequence,
-			     enum zkfs_lock_mode mode, const char *own)
+/* The first entry behind all with this number and below. */
+static size_t upper_bound(const struct zkfs_queue *queue, int64_t sequence)
 {
-	size_t n = 0;
+	size_t low = 0, high = queue->n_entries;
 
-	for (size_t i = 0; i < queue->n_entries; i++)
-		n += blocks(&queue->entries[i], sequence, mode, own);
-	return n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (queue->entries[middle].sequence <= sequence)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-static size_t entry_bytes(const struct zkfs_queue_entry *entry)
+const struct zkfs_queue_entry *
+zkfs_queue_find_at(const struct zkfs_queue *queue, int64_t sequence,
+		   const char *prefix)
 {
-	size_t size = entry->label ? strlen(entry->label) + 1 : 0;
-
-	for (size_t i = 0; i < entry->n_names; i++)
-		size += strlen(entry->names[i]) + 1;
-	return size;
+	for (size_t i = upper_bound(queue, sequence);
+	     i > 0 && queue->entries[i - 1].sequence == sequence; i--)
+		if (has_prefix(&queue->entries[i - 1], prefix))
+			return &queue->entries[i - 1];
+	return NULL;
 }
 
-/* The entry with its strings copied to *at. */
-static struct zkfs_queue_entry entry_copy(const struct zkfs_queue_entry *entry,
-					  char **at)
-{
-	struct zkfs_queue_entry to = *entry;
-
-	for (size_t i = 0; i < to.n_names; i++)
-		to.names[i] = copy(at, to.names[i], strlen(to.names[i]));
-	if (to.label)
-		to.label = copy(at, to.label, strlen(to.label));
-	return to;
-}
-
-void zkfs_queue_trim(struct zkfs_queue *queue, int64_t sequence,
-		     enum zkfs_lock_mode mode, const char *own, size_t max)
+/* Puts copies of `n` entries, the last of which is found[0], into a queue. */
+static int copy_entries(const struct zkfs_queue_entry *const *found, size_t n,
+			struct zkfs_queue *ret_kept)
 {
 	struct zkfs_queue kept = {0};
-	size_t n = 0, size = 0, first = queue->n_entries;
+	size_t size = 0;
 	char *at;
 
-	for (size_t i = queue->n_entries; i > 0 && n < max; i--) {
-		if (!blocks(&queue->entries[i - 1], sequence, mode, own))
-			continue;
-		first = i - 1;
-		size += entry_bytes(&queue->entries[first]);
-		n++;
-	}
+	for (size_t i = 0; i < n; i++)
+		size += strlen(found[i]->names[0]) + 1;
 	kept.entries = calloc(n + 1, sizeof(*kept.entries));
 	kept.bytes = malloc(size + 1);
 	if (!kept.entries || !kept.bytes) {
 		zkfs_queue_fini(&kept);
-		return;
+		return -ENOMEM;
 	}
 	at = kept.bytes;
-	for (size_t i = first; i < queue->n_entries; i++)
-		if (blocks(&queue->entries[i], sequence, mode, own))
-			kept.entries[kept.n_entries++] =
-				entry_copy(&queue->entries[i], &at);
-	zkfs_queue_fini(queue);
-	*queue = kept;
+	for (size_t i = n; i > 0; i--) {
+		const struct zkfs_queue_entry *from = found[i - 1];
+		struct zkfs_queue_entry *to = &kept.entries[kept.n_entries++];
+
+		*to = *from;
+		to->names[0] =
+			copy(&at, from->names[0], strlen(from->names[0]));
+		to->n_names = 1;
+		to->label = NULL;
+	}
+	*ret_kept = kept;
+	return 0;
+}
+
+int zkfs_queue_nearest(const struct zkfs_queue *queue, int64_t sequence,
+		       enum zkfs_lock_mode mode, const char *own, size_t max,
+		       struct zkfs_queue *ret_kept, bool *ret_more)
+{
+	zkfs_autofree const struct zkfs_queue_entry **found =
+		calloc(max + 1, sizeof(*found));
+	size_t n = 0;
+	int error;
+
+	if (!found)
+		return -ENOMEM;
+	for (size_t i = upper_bound(queue, sequence); i > 0 && n <= max; i--)
+		if (blocks(&queue->entries[i - 1], sequence, mode, own))
+			found[n++] = &queue->entries[i - 1];
+	error = copy_entries(found, zkfs_min_size(n, max), ret_kept);
+	if (!error)
+		*ret_more = n > max;
+	return error;
 }
 
 void zkfs_queue_remove(struct zkfs_queue *queue,

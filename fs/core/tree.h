@@ -55,6 +55,7 @@ struct zkfs_node {
 	 * of its handles report meanwhile is our own doing. */
 	unsigned n_own_changes;
 	int64_t reserved_until_ms; /* ENTRY: made by MKNOD, not opened yet */
+	bool denied; /* ENTRY: the kernel was told that it is no more */
 
 	/* fcntl(2) has locked it: closing any descriptor ends that, and so has
 	 * to be told. */

@@ -4,19 +4,15 @@
 #include "fs/ops/contender.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
-#include "fs/ops/caller.h"
-#include "fs/ops/limit.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/mates.h"
 
 bool zkfs_contender_joined(const struct zkfs_contender *contender)
 {
@@ -30,91 +26,21 @@ bool zkfs_contender_joined(const struct zkfs_contender *contender)
 	}
 }
 
-/* Who holds or waits, for `cat` of the entry and for other clients' tools. */
-static char *describe(const struct zkfs_claim *claim)
-{
-	const struct fuse_ctx *ctx = fuse_req_ctx(claim->op.req);
-	char comm[ZKFS_COMM_BYTES], since[32], *info;
-	time_t now = time(NULL);
-	struct tm tm;
-
-	zkfs_caller_comm(ctx->pid, comm);
-	if (!gmtime_r(&now, &tm) ||
-	    !strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &tm))
-		since[0] = '\0';
-	if (asprintf(&info, "host=%s pid=%ld uid=%u comm=%s since=%s",
-		     claim->op.fs->config.host,
-		     (long)zkfs_caller_process(ctx->pid), ctx->uid, comm,
-		     since) < 0)
-		return NULL;
-	return info;
-}
-
-/* The others of this mount in the same queue. */
-static bool is_mate(const struct zkfs_contender *contender,
-		    const struct zkfs_contender *other)
-{
-	return other != contender && other->started &&
-	       strcmp(other->lock, contender->lock) == 0;
-}
-
-/* One that leaves, or has left a handle behind that is still open, is no
- * company: the lock is probably free. */
-static bool has_mates(const struct zkfs_contender *contender)
-{
-	zkfs_list_for_each(it, &contender->fs->contenders) {
-		const struct zkfs_contender *other =
-			zkfs_list_entry(it, struct zkfs_contender, link);
-
-		if (is_mate(contender, other) && zkfs_contender_joined(other) &&
-		    zkfs_lockq_state(other->lockq) != ZKFS_LOCKQ_LEAVING)
-			return true;
-	}
-	return false;
-}
-
-static void meet_mates(struct zkfs_contender *contender)
-{
-	zkfs_list_for_each(it, &contender->fs->contenders) {
-		const struct zkfs_contender *other =
-			zkfs_list_entry(it, struct zkfs_contender, link);
-
-		if (is_mate(contender, other))
-			zkfs_lockq_meet(contender->lockq, other->lockq);
-	}
-}
-
-static struct zkfs_lockq *make_lockq(const struct zkfs_contender *contender,
-				     bool try)
-{
-	struct zkfs_lockq_config config = {
-		.lock = contender->lock,
-		.label = contender->label,
-		.host = contender->fs->config.host,
-		.pid = contender->pid,
-		.mode = contender->mode,
-		.families = contender->fs->config.locknames,
-		.try = try,
-		.behind = !try && has_mates(contender),
-		.data = contender->info,
-	};
-
-	/* Never fails for 8 bytes once the kernel's pool is up (random(7)). */
-	if (getrandom(&config.random, sizeof(config.random), 0) < 0)
-		return NULL;
-	return zkfs_lockq_new(&config);
-}
-
 static void on_reply(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_contender_ask *ask =
 		zkfs_container_of(req, struct zkfs_contender_ask, req);
 
 	if (ask->ask == ZKFS_LOCKQ_ASK_BLOCKER && reply->error == ZKFS_E_NONODE)
-		meet_mates(ask->contender);
+		zkfs_mates_blocker_gone(ask->contender);
+	if (ask->ask == ZKFS_LOCKQ_ASK_LIST)
+		zkfs_lockview_listed(ask->contender->fs, ask->contender->lock,
+				     zkfs_steal(&req->watch), reply);
 	zkfs_lockq_reply(ask->contender->lockq, ask->ask, reply);
 	if (ask->ask == ZKFS_LOCKQ_ASK_JOIN)
-		meet_mates(ask->contender);
+		zkfs_mates_joined(ask->contender);
+	if (ask->ask == ZKFS_LOCKQ_ASK_LIST)
+		zkfs_mates_listed(ask->contender, reply);
 	zkfs_contender_settle(ask->contender);
 }
 
@@ -124,57 +50,26 @@ static void on_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 		zkfs_container_of(watch, struct zkfs_contender_ask, watch);
 
 	if (ask->ask == ZKFS_LOCKQ_ASK_BLOCKER && event == ZKFS_ZK_DELETED)
-		meet_mates(ask->contender);
+		zkfs_mates_blocker_gone(ask->contender);
 	zkfs_lockq_fired(ask->contender->lockq, ask->ask, event);
 	zkfs_contender_settle(ask->contender);
 }
 
-static int64_t patience(const struct zkfs_contender *contender)
+int64_t zkfs_contender_patience(const struct zkfs_contender *contender)
 {
 	return contender->hurry ? zkfs_fs_short_patience(contender->fs)
 				: zkfs_fs_patience(contender->fs);
 }
 
-static struct zkfs_contender *
-contender_new(struct zkfs_claim *claim,
-	      const struct zkfs_contender_config *config)
+void zkfs_contender_enlist(struct zkfs_contender *contender)
 {
-	struct zkfs_contender *contender = calloc(1, sizeof(*contender));
-	struct zkfs_fs *fs = claim->op.fs;
-
-	if (!contender)
-		return NULL;
-	contender->fs = fs;
-	contender->tid = fuse_req_ctx(claim->op.req)->pid;
-	contender->pid = zkfs_caller_process(contender->tid);
-	contender->uid = fuse_req_ctx(claim->op.req)->uid;
-	contender->key = config->key;
-	contender->mode = config->mode;
-	contender->try = config->try;
-	contender->hurry = config->hurry;
-	contender->asked_us = zkfs_clock_us();
-	contender->answer_by_ms = patience(contender);
-	zkfs_lock_wake(fs, contender->answer_by_ms);
-	contender->lock = strdup(config->lock);
-	contender->label = strdup(config->label);
-	contender->info = describe(claim);
-	if (contender->lock && contender->label && contender->info)
-		contender->lockq = make_lockq(contender, config->try);
-	if (!contender->lockq) {
-		free(contender->lock);
-		free(contender->label);
-		free(contender->info);
-		free(contender);
-		return NULL;
-	}
 	zkfs_list_init(&contender->leavers);
-	zkfs_list_append(&fs->contenders, &contender->link);
+	zkfs_list_append(&contender->fs->contenders, &contender->link);
 	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
 		contender->asks[i].contender = contender;
 		contender->asks[i].ask = (enum zkfs_lockq_ask)i;
 		contender->asks[i].watch.fired = on_fired;
 	}
-	return contender;
 }
 
 static void tell(struct zkfs_link *leavers)
@@ -200,19 +95,27 @@ void zkfs_contender_tell(struct zkfs_contender *contender)
 	tell(&leavers);
 }
 
+/* Of a list the watch is not ours. */
+static void take_back(struct zkfs_contender_ask *ask)
+{
+	struct zkfs_zk *zk = ask->contender->fs->zk;
+
+	zkfs_zk_cancel(zk, &ask->req);
+	zkfs_zk_unwatch(zk, &ask->watch);
+	if (ask->ask == ZKFS_LOCKQ_ASK_LIST)
+		zkfs_lockview_given_up(zkfs_steal(&ask->req.watch));
+}
+
 void zkfs_contender_drop(struct zkfs_contender *contender)
 {
-	struct zkfs_fs *fs = contender->fs;
 	struct zkfs_link leavers;
 
-	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++) {
-		zkfs_zk_cancel(fs->zk, &contender->asks[i].req);
-		zkfs_zk_unwatch(fs->zk, &contender->asks[i].watch);
-	}
+	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++)
+		take_back(&contender->asks[i]);
 	if (contender->claim)
 		contender->claim->contender = NULL;
 	zkfs_list_remove(&contender->link);
-	zkfs_quota_close(&fs->quota, &contender->charge);
+	zkfs_quota_close(&contender->fs->quota, &contender->charge);
 	zkfs_lockq_free(contender->lockq);
 	free(contender->lock);
 	free(contender->label);
@@ -232,8 +135,17 @@ static int64_t ask_deadline(const struct zkfs_contender *contender,
 
 	if (ask == ZKFS_LOCKQ_ASK_JOIN ||
 	    (ask == ZKFS_LOCKQ_ASK_LIST && state == ZKFS_LOCKQ_LOOKING))
-		return patience(contender);
+		return zkfs_contender_patience(contender);
 	return ZKFS_NEVER;
+}
+
+/* That of the primary and of who is before us comes first: the others do with
+ * being asked for by each heartbeat. */
+static bool has_room(const struct zkfs_contender *contender,
+		     enum zkfs_lockq_ask ask)
+{
+	return ask == ZKFS_LOCKQ_ASK_OWN || ask == ZKFS_LOCKQ_ASK_BLOCKER ||
+	       !zkfs_zk_watches_scarce(contender->fs->zk);
 }
 
 static void submit(struct zkfs_contender *contender,
@@ -241,8 +153,7 @@ static void submit(struct zkfs_contender *contender,
 {
 	struct zkfs_contender_ask *ask = &contender->asks[request->ask];
 
-	zkfs_zk_cancel(contender->fs->zk, &ask->req);
-	zkfs_zk_unwatch(contender->fs->zk, &ask->watch);
+	take_back(ask);
 	ask->req = (struct zkfs_zk_req){
 		.kind = request->kind,
 		.path = request->path,
@@ -258,9 +169,13 @@ static void submit(struct zkfs_contender *contender,
 		request->ops[i].acl_len =
 			contender->fs->config.contender_acl_len;
 	}
-	if (request->ask == ZKFS_LOCKQ_ASK_BLOCKER ||
-	    request->ask == ZKFS_LOCKQ_ASK_OWN)
+	if (request->watch && has_room(contender, request->ask))
 		ask->req.watch = &ask->watch;
+	if (request->ask == ZKFS_LOCKQ_ASK_LIST)
+		ask->req.watch =
+			zkfs_lockview_watch(contender->fs, contender->lock);
+	if (request->ask == ZKFS_LOCKQ_ASK_LEAVE)
+		zkfs_lockview_leaving(contender);
 	zkfs_zk_submit(contender->fs->zk, &ask->req);
 }
 
@@ -272,11 +187,12 @@ static void pump(struct zkfs_contender *contender)
 		submit(contender, &request);
 }
 
-static void start(struct zkfs_contender *contender)
+void zkfs_contender_start(struct zkfs_contender *contender)
 {
 	struct zkfs_zk *zk = contender->fs->zk;
 
 	contender->started = true;
+	zkfs_lockview_joining(contender->fs, contender->lock);
 	/* An epoch that is over, though nobody was told yet, is none to join.
 	 */
 	(void)zkfs_heartbeat_alive(contender->fs);
@@ -368,6 +284,7 @@ static void follow_state(struct zkfs_contender *contender)
 		on_waiting(contender);
 		break;
 	case ZKFS_LOCKQ_HELD:
+		zkfs_mates_note(contender);
 		if (may_grant(contender))
 			grant(contender);
 		break;
@@ -427,6 +344,7 @@ void zkfs_contender_settle(struct zkfs_contender *contender)
 	if (zkfs_contender_joined(contender))
 		return;
 	report_renewal(contender);
+	zkfs_mates_note(contender);
 	if (!contender->owner && !contender->claim)
 		zkfs_contender_drop(contender);
 	zkfs_lock_left(fs);
@@ -466,110 +384,4 @@ void zkfs_contender_release(struct zkfs_contender *contender)
 {
 	contender->owner = NULL;
 	zkfs_contender_leave(contender, -EIO);
-}
-
-/* Claims */
-
-static void on_interrupted(struct zkfs_op *op)
-{
-	struct zkfs_claim *claim = zkfs_container_of(op, struct zkfs_claim, op);
-	struct zkfs_contender *contender = zkfs_steal(&claim->contender);
-
-	if (!contender)
-		return;
-	contender->claim = NULL;
-	/* One that does not wait has no place to keep; a claim that waits must
-	 * not get its EAGAIN. */
-	if (!contender->started || contender->try ||
-	    zkfs_caller_dying(contender->tid)) {
-		zkfs_contender_leave(contender, -EINTR);
-		return;
-	}
-	contender->grace_until_ms = zkfs_clock_ms() + ZKFS_CONTENDER_GRACE_MS;
-	zkfs_lock_wake(contender->fs, contender->grace_until_ms);
-}
-
-/* A shell whose call was interrupted by a signal it handles tries again at
- * once, from the same thread: it finds its place kept. */
-static struct zkfs_contender *
-find_kept(const struct zkfs_claim *claim,
-	  const struct zkfs_contender_config *config)
-{
-	pid_t tid = fuse_req_ctx(claim->op.req)->pid;
-
-	/* 0: of another pid namespace, and so are others. */
-	if (tid == 0 || config->try)
-		return NULL;
-	zkfs_list_for_each(it, &claim->op.fs->contenders) {
-		struct zkfs_contender *contender =
-			zkfs_list_entry(it, struct zkfs_contender, link);
-
-		if (contender->grace_until_ms && !contender->broken &&
-		    contender->tid == tid && contender->key == config->key &&
-		    contender->mode == config->mode &&
-		    strcmp(contender->lock, config->lock) == 0)
-			return contender;
-	}
-	return NULL;
-}
-
-static void on_connected(struct zkfs_zk_req *req,
-			 const struct zkfs_zk_reply *reply)
-{
-	struct zkfs_claim *claim =
-		zkfs_container_of(zkfs_op_from_zk(req), struct zkfs_claim, op);
-
-	if (reply->error)
-		zkfs_contender_leave(claim->contender,
-				     zkfs_error_to_errno(reply->error));
-	else
-		start(claim->contender);
-}
-
-static void tie(struct zkfs_claim *claim, struct zkfs_contender *contender)
-{
-	contender->claim = claim;
-	claim->contender = contender;
-	claim->op.cancel = on_interrupted;
-}
-
-void zkfs_contender_claim(struct zkfs_claim *claim,
-			  const struct zkfs_contender_config *config)
-{
-	struct zkfs_contender *contender = find_kept(claim, config);
-	struct zkfs_fs *fs = claim->op.fs;
-	int error;
-
-	if (contender) {
-		contender->grace_until_ms = 0;
-		zkfs_lock_wake(fs, contender->answer_by_ms);
-		tie(claim, contender);
-		if (zkfs_op_park(&claim->op))
-			zkfs_contender_settle(contender);
-		return;
-	}
-	contender = contender_new(claim, config);
-	if (!contender) {
-		claim->failed(claim, -ENOMEM);
-		return;
-	}
-	error = zkfs_limit_bind(fs, claim->op.req, &contender->charge);
-	if (!error)
-		error = zkfs_limit_charge(fs, &contender->charge,
-					  ZKFS_QUOTA_LOCKS, 1);
-	if (error) {
-		zkfs_contender_drop(contender);
-		claim->failed(claim, error);
-		return;
-	}
-	tie(claim, contender);
-	if (zkfs_zk_connected(fs->zk)) {
-		if (zkfs_op_park(&claim->op))
-			start(contender);
-		return;
-	}
-	/* A contender belongs to one session: wait until there is one. */
-	claim->op.zk = (struct zkfs_zk_req){.kind = ZKFS_ZK_EXISTS,
-					    .path = contender->lock};
-	(void)zkfs_op_submit(&claim->op, patience(contender), on_connected);
 }

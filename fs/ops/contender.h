@@ -76,6 +76,7 @@ struct zkfs_contender {
 	uint64_t epoch;	  /* of the lease, when it joined */
 	int64_t asked_us; /* when it was made; zkfs_clock_us() */
 	int64_t granted_us;
+	bool noted;		/* that it has held the lock: ops/mates */
 	bool granted;		/* to the claim, or to the owner */
 	bool told_of_refusal;	/* to leave */
 	bool broken;		/* lost, or released by name: I/O answers EIO */
@@ -101,6 +102,8 @@ struct zkfs_contender_config {
 	bool try;     /* never wait */
 	bool hurry;   /* not long for a server either: zkfs_fs_short_patience */
 	uint64_t key; /* with tid: who may take up a place that is kept */
+	uint64_t dir; /* try: the node in which `label` was just looked up, or
+		       * 0: see ops/glance */
 };
 
 /* Makes the claim wait for the lock: in the place that an interrupted one with
@@ -109,6 +112,13 @@ struct zkfs_contender_config {
  * with ENOLCK when there are too many (core/limits). */
 void zkfs_contender_claim(struct zkfs_claim *claim,
 			  const struct zkfs_contender_config *config);
+
+/* For ops/claim.c: puts a new one on the books; starts it, while connected. */
+void zkfs_contender_enlist(struct zkfs_contender *contender);
+void zkfs_contender_start(struct zkfs_contender *contender);
+/* Until when it is in vain to wait for a server. */
+int64_t zkfs_contender_patience(const struct zkfs_contender *contender);
+
 /* Drops everything, also what is left on the server: the mount is gone, and
  * the end of the session deletes it. */
 void zkfs_contender_drop(struct zkfs_contender *contender);

@@ -54,6 +54,13 @@ int zkfs_fs_init(struct zkfs_fs *fs, const struct zkfs_fs_config *config,
 		zkfs_tree_fini(&fs->tree);
 		return -ENOMEM;
 	}
+	if (zkfs_lockviews_init(&fs->lockviews) < 0) {
+		zkfs_absents_fini(fs);
+		zkfs_quota_fini(&fs->quota);
+		zkfs_hash_fini(&fs->handles);
+		zkfs_tree_fini(&fs->tree);
+		return -ENOMEM;
+	}
 	zkfs_cache_init(fs, &config->cache);
 	zkfs_observer_init(fs);
 	zkfs_emit_init(fs);
@@ -106,6 +113,7 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	while ((first = zkfs_list_first(&fs->contenders)))
 		zkfs_contender_drop(
 			zkfs_list_entry(first, struct zkfs_contender, link));
+	zkfs_lockviews_fini(fs);
 	zkfs_observer_fini(fs);
 	zkfs_emit_fini(fs);
 	zkfs_root_fini(fs);

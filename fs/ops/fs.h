@@ -24,7 +24,9 @@
 #include "fs/ops/aclattr.h"
 #include "fs/ops/cache.h"
 #include "fs/ops/emit.h"
+#include "fs/ops/glance.h"
 #include "fs/ops/heartbeat.h"
+#include "fs/ops/lockview.h"
 #include "fs/ops/observe.h"
 #include "fs/ops/root.h"
 #include "include/zkfs/link.h"
@@ -92,6 +94,8 @@ struct zkfs_fs {
 	struct zkfs_link unlinkers;  /* `rm` of entries, until they are gone */
 	struct zkfs_link lockdirs;   /* locks held by mkdir (ops/lockdir) */
 	int64_t last_lockdir;
+	struct zkfs_lockviews lockviews;
+	struct zkfs_glances glances;
 	int64_t lock_scan_ms; /* when one of these two may be due */
 	struct zkfs_zk_listener listener;
 	struct zkfs_heartbeat heartbeat;

@@ -68,8 +68,8 @@ bool zkfs_heartbeat_alive(struct zkfs_fs *fs)
 }
 
 /* Those that wait for the lease to be granted, and those whose delete a server
- * has refused, have another go. */
-static void retry(struct zkfs_fs *fs)
+ * has refused, have another go; all look after what they do not watch. */
+static void tell_all(struct zkfs_fs *fs)
 {
 	zkfs_list_for_each_safe(it, &fs->contenders) {
 		struct zkfs_contender *contender =
@@ -77,11 +77,13 @@ static void retry(struct zkfs_fs *fs)
 		enum zkfs_lockq_state state =
 			zkfs_lockq_state(contender->lockq);
 
+		bool due = zkfs_lockq_beat(contender->lockq);
+
 		if (state == ZKFS_LOCKQ_LEAVING)
 			zkfs_lockq_session(contender->lockq,
 					   zkfs_zk_connected(fs->zk),
 					   zkfs_zk_generation(fs->zk));
-		if (state == ZKFS_LOCKQ_LEAVING ||
+		if (due || state == ZKFS_LOCKQ_LEAVING ||
 		    (state == ZKFS_LOCKQ_HELD && !contender->granted))
 			zkfs_contender_settle(contender);
 	}
@@ -101,7 +103,7 @@ static void on_beat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	}
 	zkfs_lease_acked(&fs->heartbeat.lease, id, zkfs_clock_ms());
 	zkfs_heartbeat_check(fs);
-	retry(fs);
+	tell_all(fs);
 }
 
 static void send(struct zkfs_fs *fs, struct zkfs_heartbeat_beat *beat)

@@ -134,6 +134,7 @@ void zkfs_hold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 				     .mode = ZKFS_LOCK_EXCLUSIVE,
 				     .try = fi->flags & O_NONBLOCK,
 				     .key = node->id,
+				     .dir = node->parent->id,
 			     });
 }
 

@@ -126,6 +126,7 @@ static void answer_entry(struct zkfs_op *op, struct zkfs_node *node)
 		zkfs_reply_error(op, -ENOMEM);
 		return;
 	}
+	node->denied = false;
 	zkfs_entry_stat(op->fs, node, &st);
 	(void)zkfs_reply_entry(op, node, &st);
 }
@@ -133,6 +134,27 @@ static void answer_entry(struct zkfs_op *op, struct zkfs_node *node)
 static char *lock_path(const struct zkfs_op *op)
 {
 	return zkfs_tree_path(op->node);
+}
+
+static void lookup_fini(struct zkfs_op *op)
+{
+	zkfs_lockview_given_up(zkfs_steal(&op->zk.watch));
+}
+
+/* For the try that may follow in the same system call. */
+static void keep_glance(struct zkfs_op *op, const struct zkfs_queue *queue,
+			bool found)
+{
+	bool busy =
+		zkfs_queue_blocker(queue, INT64_MAX, ZKFS_LOCK_EXCLUSIVE, NULL);
+	struct zkfs_node *old =
+		zkfs_tree_find(&op->fs->tree, op->node, op->name);
+	bool echo = !found && old && old->n_lookups > 0 && !old->denied;
+
+	if (echo)
+		old->denied = true;
+	zkfs_glance_keep(&op->fs->glances, fuse_req_ctx(op->req)->pid,
+			 op->node->id, op->name, busy, echo);
 }
 
 static void on_lookup(struct zkfs_zk_req *req,
@@ -143,6 +165,7 @@ static void on_lookup(struct zkfs_zk_req *req,
 	struct zkfs_queue queue;
 	bool found;
 
+	zkfs_lockview_listed(op->fs, op->path, zkfs_steal(&req->watch), reply);
 	if (reply->error) {
 		zkfs_reply_zk_error(op, reply->error);
 		return;
@@ -153,6 +176,7 @@ static void on_lookup(struct zkfs_zk_req *req,
 	}
 	found = zkfs_entry_find(op->fs, lock, &queue, op->name) ||
 		zkfs_entry_listed(reply, op->name);
+	keep_glance(op, &queue, found);
 	zkfs_queue_fini(&queue);
 	if (found)
 		answer_entry(op, entry_node(op));
@@ -160,11 +184,25 @@ static void on_lookup(struct zkfs_zk_req *req,
 		zkfs_reply_error(op, -ENOENT);
 }
 
+/* It is no contender of ours. A znode's own name may still be one's. */
+static bool is_known_absent(struct zkfs_op *op, const char *lock)
+{
+	struct zkfs_glances *glances = &op->fs->glances;
+	pid_t tid = fuse_req_ctx(op->req)->pid;
+
+	if (zkfs_glance_echoes(glances, tid, op->node->id, op->name))
+		return true;
+	zkfs_glance_forget(glances, tid);
+	return zkfs_lockview_alone(op->fs, lock) &&
+	       strncmp(op->name, "_c_", 3) != 0;
+}
+
 void zkfs_lock_lookup(struct zkfs_op *op)
 {
 	zkfs_autofree char *lock = lock_path(op);
 	struct zkfs_node *old =
 		zkfs_tree_find(&op->fs->tree, op->node, op->name);
+	bool absent = lock && is_known_absent(op, lock);
 
 	/* A daemon that was stopped shows no directory of a lock that it has
 	 * lost meanwhile. */
@@ -177,13 +215,15 @@ void zkfs_lock_lookup(struct zkfs_op *op)
 		answer_entry(op, entry_node(op));
 		return;
 	}
-	if (!lock) {
-		zkfs_reply_error(op, -ENOMEM);
+	if (!lock || absent) {
+		zkfs_reply_error(op, lock ? -ENOENT : -ENOMEM);
 		return;
 	}
 	free(op->path);
 	op->path = zkfs_steal(&lock);
+	op->fini = lookup_fini;
 	op->zk.kind = ZKFS_ZK_CHILDREN;
+	op->zk.watch = zkfs_lockview_watch(op->fs, op->path);
 	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_lookup);
 }
 

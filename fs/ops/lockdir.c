@@ -254,6 +254,7 @@ void zkfs_lockdir_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 						   .mode = ZKFS_LOCK_EXCLUSIVE,
 						   .try = true,
 						   .hurry = true,
+						   .dir = parent,
 					   });
 }
 

@@ -147,6 +147,7 @@ void zkfs_call_finish(struct zkfs_call *call, int code,
 		   (code == ZNONODE && call->kind == ZKFS_ZK_EXISTS);
 
 	zkfs_call_end(call, set);
+	reply->watched = req && req->watch && req->watch->live;
 	/* The server that answers so is not the one that owns the session:
 	 * asking it again is no use. */
 	if (code == ZSESSIONMOVED)

@@ -42,6 +42,11 @@ void zkfs_zk_unwatch(struct zkfs_zk *zk, struct zkfs_zk_watch *watch)
 	zkfs_watch_leave(&zk->watches, watch);
 }
 
+bool zkfs_zk_watches_scarce(const struct zkfs_zk *zk)
+{
+	return zk->watches.bytes > zk->watches.budget / 2;
+}
+
 bool zkfs_zk_connected(const struct zkfs_zk *zk)
 {
 	return zkfs_session_usable(zk);

@@ -13,7 +13,8 @@
  *            reply was lost and we look for our uuid
  *   LISTING  the child list, asked for right behind the transaction
  *   WAITING  the nearest contender that blocks us is watched
- *   HELD     granted; our own primary is watched
+ *   HELD     granted; our own names are watched, the primary from the start
+ *            and the others from the next heartbeat on
  *   LEAVING  our names are being deleted, again and again until it is known
  *   terminal: GONE (nothing of ours is left), BUSY (try, and not free; nothing
  *            was made), FAILED (zkfs_lockq_error; nothing is left), LOST (held
@@ -38,10 +39,18 @@
  * be gone at once, and before a grant if a stock Curator write lock stood
  * before us, which may downgrade (facts/locks.md, section 11).
  *
+ * With one of our names gone one family of clients does not see us any more, so
+ * the loss of any of them is a loss. Nobody deletes them but by hand; so that a
+ * short critical section costs nothing for it, the second and third are looked
+ * after with the heartbeats, zkfs_lockq_beat(): who holds, or is next, watches
+ * them from the next heartbeat on. Who has waited for one or more looks at them
+ * once more before it is granted.
+ *
  * Thousands who wait in one mount would list thousands of names each, when they
  * join and when one before them has gone. Both can be spared when the nearest
  * before us is a contender of our own session, as it is then known what the
- * list would say: zkfs_lockq_meet().
+ * list would say: zkfs_lockq_meet(). Where others take their turns in between,
+ * one list serves all of them: zkfs_lockq_share(), zkfs_lockq_recall().
  */
 #ifndef ZKFS_LOCKQ_H
 #define ZKFS_LOCKQ_H
@@ -77,6 +86,8 @@ enum zkfs_lockq_ask {
 	ZKFS_LOCKQ_ASK_BLOCKER, /* GET of path with the blocker's watch */
 	ZKFS_LOCKQ_ASK_OWN,	/* EXISTS of path with our own watch; its
 				 * czxid is the token */
+	ZKFS_LOCKQ_ASK_SECOND,	/* EXISTS of path, of another name of ours */
+	ZKFS_LOCKQ_ASK_THIRD,	/* the same */
 	ZKFS_LOCKQ_ASK_DIR,	/* GET of path, before leaving */
 	ZKFS_LOCKQ_ASK_ACL,	/* GET_ACL of path, the same */
 	ZKFS_LOCKQ_ASK_LEAVE,	/* MULTI of the ops given */
@@ -92,6 +103,8 @@ struct zkfs_lockq_request {
 	const char *path;
 	struct zkfs_zk_op *ops;
 	size_t n_ops;
+	bool watch; /* sets the watch of this ask. It may be left out (there is
+		     * no room for it): then each heartbeat asks again */
 	uint64_t generation;
 };
 
@@ -103,11 +116,15 @@ struct zkfs_lockq_config {
 	enum zkfs_lock_mode mode;
 	unsigned families; /* enum zkfs_name_family */
 	bool try;	   /* O_NONBLOCK: never wait */
-	bool behind;	   /* others of this session are in the queue, so that
-			    * the list may be spared: it is not asked for before
-			    * the join's reply */
-	uint64_t random;   /* for the uuid */
-	const char *data;  /* of the primary, copied */
+	bool free;   /* try: it was found so just now. It joins at once, and
+		      * leaves when somebody came between */
+	bool behind; /* others of this session are in the queue, so that
+		      * the list may be spared: it is not asked for before
+		      * the join's reply */
+	bool crowd;  /* ... and they are many: it may wait behind the last of
+		      * them that is before it, and leave the list for later */
+	uint64_t random;  /* for the uuid */
+	const char *data; /* of the primary, copied */
 };
 
 struct zkfs_lockq;
@@ -126,13 +143,36 @@ bool zkfs_lockq_next(struct zkfs_lockq *lockq,
 		     struct zkfs_lockq_request *ret_request);
 void zkfs_lockq_reply(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 		      const struct zkfs_zk_reply *reply);
-/* The watch set by ASK_BLOCKER or ASK_OWN fired. */
+/* The watch that this request has set fired. */
 void zkfs_lockq_fired(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 		      enum zkfs_zk_event event);
 /* Tells of another contender of the same session and lock. Call it for each of
  * them when ASK_JOIN was answered, and before an answer or event that says that
  * the blocker has gone is passed on. Never needed, and never wrong. */
 void zkfs_lockq_meet(struct zkfs_lockq *lockq, const struct zkfs_lockq *other);
+/* Whether it waits for another one's list, or for its turn to read one. */
+bool zkfs_lockq_needs_list(const struct zkfs_lockq *lockq);
+/* Tells of a list of the lock that another contender of the same session has
+ * read. Never needed, and never wrong. */
+void zkfs_lockq_share(struct zkfs_lockq *lockq, const struct zkfs_queue *queue);
+
+/* Contenders of one lock and one client that have held it alone: the newest. */
+#define ZKFS_LOCKQ_HOLDERS 16
+struct zkfs_lockq_holder {
+	char prefix[3 + ZKFS_UUID_BYTES + 1]; /* "": none */
+	bool gone;			      /* nothing of it is left */
+};
+struct zkfs_lockq_holders {
+	struct zkfs_lockq_holder all[ZKFS_LOCKQ_HOLDERS];
+	unsigned next;
+};
+/* A contender of the lock is HELD, or was and is over. */
+void zkfs_lockq_note(struct zkfs_lockq_holders *holders,
+		     const struct zkfs_lockq *lockq);
+/* Before an answer or event that says that the blocker has gone is passed on:
+ * who else is known to have gone. Never needed, and never wrong. */
+void zkfs_lockq_recall(struct zkfs_lockq *lockq,
+		       struct zkfs_lockq_holders *holders);
 /* The connection came or went, or a new session began. While disconnected
  * nothing is granted; a new generation loses the contender. Calling it with
  * nothing changed is allowed, and tries again what a server has refused (a
@@ -140,6 +180,9 @@ void zkfs_lockq_meet(struct zkfs_lockq *lockq, const struct zkfs_lockq *other);
  * LEAVING. */
 void zkfs_lockq_session(struct zkfs_lockq *lockq, bool connected,
 			uint64_t generation);
+/* A heartbeat of the session was answered: what is not under a watch is asked
+ * for again. Returns whether there is something to submit. */
+bool zkfs_lockq_beat(struct zkfs_lockq *lockq);
 /* The lease is over: what is held or waited for is LOST (-EIO), whatever the
  * server says later. One that is not in the queue yet FAILS. */
 void zkfs_lockq_lose(struct zkfs_lockq *lockq);

@@ -23,7 +23,8 @@ struct zkfs_queue_entry {
 struct zkfs_queue {
 	struct zkfs_queue_entry *entries; /* sorted by sequence, then name */
 	size_t n_entries;
-	char *bytes; /* what the entries' strings point into */
+	bool may_downgrade; /* any of them */
+	char *bytes;	    /* what the entries' strings point into */
 };
 
 /* Parses a child list; names that are no contenders are left out, names are
@@ -36,6 +37,10 @@ void zkfs_queue_fini(struct zkfs_queue *queue);
 /* The entry that has a name beginning with `prefix` ("_c_<uuid>-"), or NULL. */
 const struct zkfs_queue_entry *zkfs_queue_find(const struct zkfs_queue *queue,
 					       const char *prefix);
+/* The same of one whose lowest number is known: as fast in a long queue. */
+const struct zkfs_queue_entry *
+zkfs_queue_find_at(const struct zkfs_queue *queue, int64_t sequence,
+		   const char *prefix);
 /* The nearest entry before `sequence` that a contender of `mode` must wait
  * for, other than the one beginning with `own` (NULL: none), or NULL. An equal
  * sequence number counts as before: numbers repeat once the server's counter
@@ -43,14 +48,12 @@ const struct zkfs_queue_entry *zkfs_queue_find(const struct zkfs_queue *queue,
 const struct zkfs_queue_entry *
 zkfs_queue_blocker(const struct zkfs_queue *queue, int64_t sequence,
 		   enum zkfs_lock_mode mode, const char *own);
-/* How many there are. */
-size_t zkfs_queue_n_blockers(const struct zkfs_queue *queue, int64_t sequence,
-			     enum zkfs_lock_mode mode, const char *own);
-/* Keeps the `max` nearest of them and forgets all else, so that a thousand who
- * wait do not keep a thousand names each. Void: pointers to entries. When
- * memory is short nothing happens. */
-void zkfs_queue_trim(struct zkfs_queue *queue, int64_t sequence,
-		     enum zkfs_lock_mode mode, const char *own, size_t max);
+/* The `max` nearest of them alone, each with its first name and no label, so
+ * that a thousand who wait do not keep a thousand names each; *ret_more says
+ * whether there are others. 0 or -ENOMEM, and then nothing is changed. */
+int zkfs_queue_nearest(const struct zkfs_queue *queue, int64_t sequence,
+		       enum zkfs_lock_mode mode, const char *own, size_t max,
+		       struct zkfs_queue *ret_kept, bool *ret_more);
 /* Takes out an entry of the queue, known to have gone since the list was
  * read. Moves those behind it: pointers to entries are void. */
 void zkfs_queue_remove(struct zkfs_queue *queue,

@@ -138,6 +138,7 @@ struct zkfs_zk_reply {
 	const char *const *names; /* CHILDREN: not sorted */
 	size_t n_names;
 	size_t failed; /* MULTI: index of the operation that failed */
+	bool watched;  /* the request's watch is live */
 	uint64_t generation;
 };
 
@@ -178,6 +179,10 @@ void zkfs_zk_submit(struct zkfs_zk *zk, struct zkfs_zk_req *req);
 void zkfs_zk_cancel(struct zkfs_zk *zk, struct zkfs_zk_req *req);
 /* Takes a watch back; harmless on one that is not live. */
 void zkfs_zk_unwatch(struct zkfs_zk *zk, struct zkfs_zk_watch *watch);
+
+/* Half of the watches there is room for are set: who can do without one should.
+ * What is over is not set, and the reply says so. */
+bool zkfs_zk_watches_scarce(const struct zkfs_zk *zk);
 
 bool zkfs_zk_connected(const struct zkfs_zk *zk);
 /* 0 before the first session, then 1, 2, ... */

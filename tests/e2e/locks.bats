@@ -325,6 +325,131 @@ for name in "try", "one":
 	release one
 }
 
+# asked KIND: how many requests of that kind the mount has had answered.
+asked() {
+	sed -n "s/^zkfs_server_request_duration_seconds_count{request=\"$1\"} //p" \
+		"${2:-$A}/.zkfs/metrics"
+}
+
+# costs LISTS TRANSACTIONS COMMAND...: no more lists, and just as many
+# transactions, the cheapest time of some: a machine that is slow between the
+# look-up of a call and the rest of it makes a look count for nothing. One list
+# is that of the directory, for its attributes.
+costs() {
+	local i lists transactions most=$(($1 + 1)) wanted=$2
+
+	shift 2
+	for ((i = 0; i < 20; i++)); do
+		lists=$(asked children)
+		transactions=$(asked multi)
+		"$@"
+		lists=$(($(asked children) - lists))
+		transactions=$(($(asked multi) - transactions))
+		[ "$lists" -gt "$most" ] ||
+			[ "$transactions" != "$wanted" ] || return 0
+		"${AFTERWARDS:-true}"
+	done
+	fail "$lists lists, $transactions transactions: $*"
+}
+
+tries() {
+	py 'expect("EAGAIN", os.open, A[0], O_WRONLY | O_CREAT | O_NONBLOCK)' \
+		"$1"
+}
+
+# Each is a system call, which looks the name up first.
+@test "lock: to try a busy lock costs one list" {
+	local name
+	zk_mount A
+	zk_mount B
+	contend one "$B/locks/x/one"
+	order_is one
+	for name in new new one one new; do
+		costs 1 0 tries "$A/locks/x/$name"
+	done
+	for name in other other; do
+		costs 1 0 fails "File exists" mkdir "$A/locks/x/$name"
+	done
+	# Beside the holder, whose mount was alone, it is known without.
+	release one
+	joined 0
+	contend two "$A/locks/x/two"
+	order_is one two
+	for name in new new two; do
+		costs 0 0 tries "$A/locks/x/$name"
+	done
+	costs 0 0 fails "File exists" mkdir "$A/locks/x/other"
+	release two
+	joined 0
+}
+
+# settled: what the mount asks for by itself has been answered.
+settled() {
+	joined 0
+	sync "$A/locks/x"
+	[ ! -e "$A/nothing$RANDOM" ]
+}
+
+takes() {
+	exec 8>"$1"
+}
+
+looks_absent() {
+	[ ! -e "$1" ]
+}
+
+gives_back() {
+	exec 8>&-
+	settled
+}
+
+@test "lock: a free lock is taken without looking first, when it is known" {
+	local name
+	zk_mount A
+	exec 8>"$A/locks/x/first"
+	gives_back
+	for name in me me other me; do
+		AFTERWARDS=gives_back costs 1 1 takes "$A/locks/x/$name"
+		looks_absent "$A/locks/x/nobody"
+		gives_back
+		looks_absent "$A/locks/x/$name"
+	done
+}
+
+@test "lock: who comes to a lock that was known to be free is seen" {
+	local i
+	zk_mount A
+	zk_mount B
+	exec 8>"$A/locks/x/first"
+	exec 8>&-
+	settled
+	for i in 1 2 3; do
+		[ ! -e "$A/locks/x/b" ]
+		mkdir "$B/locks/x/b"
+		sync "$A/locks/x"
+		[ -e "$A/locks/x/b" ]
+		tries "$A/locks/x/me"
+		fails "File exists" mkdir "$A/locks/x/me"
+		rmdir "$B/locks/x/b"
+		sync "$A/locks/x"
+		[ ! -e "$A/locks/x/b" ]
+		exec 8>"$A/locks/x/me"
+		fails "temporarily unavailable" \
+			dd if=/dev/null of="$B/locks/x/b" oflag=nonblock
+		exec 8>&-
+		settled
+	done
+	# A child that is no contender, and a znode's own name.
+	zk create /locks/x/stray
+	[ -e "$A/locks/x/stray" ]
+	zk delete /locks/x/stray
+	[ ! -e "$A/locks/x/stray" ]
+	exec 8>"$A/locks/x/me"
+	[ -e "$A/locks/x/$(zk ls /locks/x | head -n 1)" ]
+	exec 8>&-
+	joined 0
+}
+
 @test "lock: O_NONBLOCK on a free lock takes it" {
 	zk_mount A
 	zk_mount B

@@ -269,7 +269,7 @@ packets() {
 	zk_word mntr | awk '$1 == "zk_packets_received" { print $2 }'
 }
 
-@test "mkdir: a poller asks for two lists at a time" {
+@test "mkdir: a poller asks for one list at a time" {
 	local before i cost
 	zk_mount A session_timeout=60
 	zk ephemeral /locks/x/foreign-0000000000
@@ -280,7 +280,7 @@ packets() {
 	done
 	cost=$(($(packets) - before))
 	# Names on the way there, and a heartbeat now and then.
-	[ "$cost" -le 250 ] || fail "50 tries: $cost requests"
+	[ "$cost" -le 150 ] || fail "50 tries: $cost requests"
 }
 
 # -- loss --------------------------------------------------------------------

@@ -7,8 +7,13 @@
  *   order         a holder has nobody before it who conflicts with it
  *   no orphan     each znode of ours belongs to a contender that is not over
  *   nobody deaf   who waits has a request under way or a live watch, or has
- *                 been told that the connection is gone
- *   no herd       no two exclusive waiters watch the same znode
+ *                 been told that the connection is gone, or that there was no
+ *                 room for the watch, and then asks with the next heartbeat;
+ *                 who holds has all its names so from the first heartbeat on
+ *   nobody fooled who has lost a name is not granted, or told so, a heartbeat
+ *                 later (user_beat(), check_grant())
+ *   no herd       no two exclusive waiters watch the same znode, but for one
+ *                 that has left its list for later
  *   token         is the primary's czxid, and grows from holder to holder
  *   numbers       of a holder are not near their end, where they repeat; after
  *                 a drain one who is alone leaves small ones behind
@@ -231,7 +236,16 @@ static bool under_way(const struct user *user, enum zkfs_lockq_ask ask)
 
 static bool listens(const struct user *user, enum zkfs_lockq_ask ask)
 {
-	return under_way(user, ask) || user->watches[ask].watch.live;
+	return under_way(user, ask) || user->watches[ask].watch.live ||
+	       user->unwatched_since[ask] == user->n_beats + 1;
+}
+
+/* It has as many names as its join made. */
+static bool listens_for_twins(const struct user *user)
+{
+	return user->n_beats == user->held_since ||
+	       ((user->n_made < 2 || listens(user, ZKFS_LOCKQ_ASK_SECOND)) &&
+		(user->n_made < 3 || listens(user, ZKFS_LOCKQ_ASK_THIRD)));
 }
 
 static bool is_deaf(const struct user *user)
@@ -249,9 +263,13 @@ static bool is_deaf(const struct user *user)
 	case ZKFS_LOCKQ_WAITING:
 		return !listens(user, ZKFS_LOCKQ_ASK_OWN) ||
 		       (!listens(user, ZKFS_LOCKQ_ASK_BLOCKER) &&
-			!under_way(user, ZKFS_LOCKQ_ASK_LIST));
+			!under_way(user, ZKFS_LOCKQ_ASK_LIST) &&
+			!under_way(user, ZKFS_LOCKQ_ASK_OWN) &&
+			!under_way(user, ZKFS_LOCKQ_ASK_SECOND) &&
+			!under_way(user, ZKFS_LOCKQ_ASK_THIRD));
 	case ZKFS_LOCKQ_HELD:
-		return !listens(user, ZKFS_LOCKQ_ASK_OWN);
+		return !listens(user, ZKFS_LOCKQ_ASK_OWN) ||
+		       !listens_for_twins(user);
 	case ZKFS_LOCKQ_LEAVING:
 		return !joins && !under_way(user, ZKFS_LOCKQ_ASK_LEAVE) &&
 		       !under_way(user, ZKFS_LOCKQ_ASK_DIR) &&
@@ -294,11 +312,15 @@ static const char *watched(const struct user *user)
 static void check_herd(struct world *world)
 {
 	const char *paths[N_USERS];
+	bool far[N_USERS];
 
 	for (unsigned i = 0; i < N_USERS; i++) {
 		paths[i] = watched(&world->users[i]);
+		far[i] = paths[i] &&
+			 zkfs_lockq_needs_list(world->users[i].lockq);
 		for (unsigned j = 0; paths[i] && j < i; j++)
-			if (paths[j] && !strcmp(paths[i], paths[j]))
+			if (paths[j] && far[i] == far[j] &&
+			    !strcmp(paths[i], paths[j]))
 				violated(world, "users %u and %u both watch %s",
 					 j, i, paths[i]);
 	}

@@ -92,6 +92,16 @@ static void grant_waiting(struct client *client)
 	}
 }
 
+static void tell_all(struct client *client, uint64_t sent_step)
+{
+	for (unsigned i = 0; i < N_USERS; i++) {
+		struct user *user = &client->world->users[i];
+
+		if (user->client == client && user->lockq)
+			user_beat(user, sent_step);
+	}
+}
+
 static void on_beat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct beat *beat = zkfs_container_of(req, struct beat, req);
@@ -106,6 +116,7 @@ static void on_beat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	zkfs_lease_acked(&client->lease, id, daemon_clock(client));
 	check_lease(client);
 	grant_waiting(client);
+	tell_all(client, beat->sent_step);
 }
 
 static struct beat *free_beat(struct client *client)
@@ -119,6 +130,7 @@ static struct beat *free_beat(struct client *client)
 static void send_beat(struct client *client, struct beat *beat)
 {
 	beat->client = client;
+	beat->sent_step = client->world->step;
 	beat->id = zkfs_lease_sent(&client->lease, daemon_clock(client));
 	beat->req = (struct zkfs_zk_req){
 		.kind = ZKFS_ZK_SYNC,

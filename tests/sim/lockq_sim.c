@@ -104,7 +104,29 @@ static const struct config configs[] = {
 	 .shared = 3000,
 	 .try = 2000,
 	 .deadline = 2000,
+	 .unwatched = 500,
 	 .pace = 16},
+	/* Names that are deleted by hand, one at a time, of whoever. */
+	{.name = "robbed",
+	 .execute = 3500,
+	 .deliver = 3500,
+	 .advance = 1000,
+	 .cut = 30,
+	 .notice = 300,
+	 .connect = 400,
+	 .stop = 2,
+	 .part = 2,
+	 .start = 250,
+	 .release = 160,
+	 .interrupt = 10,
+	 .admin = 60,
+	 .touch = 20,
+	 .foreign = 350,
+	 .shared = 2000,
+	 .try = 1000,
+	 .deadline = 500,
+	 .unwatched = 1000,
+	 .pace = 20},
 	/* Sequence numbers that come to their end, with few contenders, so that
 	 * somebody is alone now and then. */
 	{.name = "wound",
@@ -358,8 +380,12 @@ static void delete_contender(struct world *world, struct sim_node *node)
 
 	trace(world, "the admin deletes %s", node->path);
 	user = user_of(world, node, &ours);
-	if (user)
-		user->tampered = true;
+	if (user) {
+		user->tampered = user->robbed = true;
+		user->robbed_beats = 0;
+		user->robbed_step = world->step;
+		world->robbed += user_is(user, ZKFS_LOCKQ_HELD);
+	}
 	(void)snprintf(path, sizeof(path), "%s", node->path);
 	(void)sim_server_delete(world->server, node);
 	if (!ours)
@@ -609,21 +635,24 @@ static void check_coverage(struct world *world)
 		     " busy, %" PRIu64 " failed, %" PRIu64 " lost, %" PRIu64
 		     " joins without a reply, %" PRIu64
 		     " granted to others, %" PRIu64 " refused, %" PRIu64
-		     " renewed, %" PRIu64 " granted without a list\n",
+		     " renewed, %" PRIu64 " granted without a list, %" PRIu64
+		     " robbed while they held, %" PRIu64 " lists shared\n",
 		     config->name, world->seed, world->step, world->expiries,
 		     world->grants, entered(world, ZKFS_LOCKQ_BUSY),
 		     entered(world, ZKFS_LOCKQ_FAILED),
 		     entered(world, ZKFS_LOCKQ_LOST), world->lost_joins,
 		     world->foreign_grants, world->refused, world->renewals,
-		     world->unlisted);
+		     world->unlisted, world->robbed, world->shared_lists);
 	if (world->step < 100000)
 		return;
 	if (world->grants < world->step / 1000 ||
 	    !entered(world, ZKFS_LOCKQ_BUSY) ||
 	    world->unlisted < world->step / 100000 ||
+	    (!config->wind_far && world->shared_lists < world->step / 100000) ||
 	    (config->cut && !world->lost_joins) ||
 	    (config->part && (!entered(world, ZKFS_LOCKQ_LOST) ||
 			      world->expiries < world->step / 20000)) ||
+	    (config->admin >= 30 && world->robbed < world->step / 20000) ||
 	    (config->foreign && world->foreign_grants < world->step / 1000) ||
 	    (config->wind && world->renewals < world->step / 10000) ||
 	    (config->wind_far && world->refused < world->step / 10000))

@@ -25,10 +25,20 @@ static void check_grant(struct user *user)
 			 user->slot);
 	/* None at all was needed if the join's reply was news enough. */
 	user->world->unlisted += user->n_lists == 0;
+	if (user->robbed && user->robbed_beats)
+		violated(user->world,
+			 "user %u is granted, though it had lost a name when a "
+			 "heartbeat was answered",
+			 user->slot);
 	if (user->n_lists && user->n_made && user->n_listed != user->n_made)
 		violated(user->world,
 			 "user %u is granted by a list without its names",
 			 user->slot);
+}
+
+static struct zkfs_lockq_holders *holders_of(struct user *user)
+{
+	return &user->client->holders[user->lock];
 }
 
 static void note_state(struct user *user)
@@ -38,8 +48,11 @@ static void note_state(struct user *user)
 
 	if (state == user->seen)
 		return;
-	if (state == ZKFS_LOCKQ_HELD)
+	if (state == ZKFS_LOCKQ_HELD) {
 		check_grant(user);
+		zkfs_lockq_note(holders_of(user), user->lockq);
+		user->held_since = user->n_beats;
+	}
 	world->moves[user->seen][state]++;
 	trace(world, "user %u (%" PRIx64 "): %s -> %s", user->slot, user->id,
 	      zkfs_lockq_state_name(user->seen), zkfs_lockq_state_name(state));
@@ -77,11 +90,14 @@ static void submit(struct user *user, const struct zkfs_lockq_request *request)
 					      : INT64_MAX,
 		.done = done,
 	};
-	if (request->ask == ZKFS_LOCKQ_ASK_BLOCKER ||
-	    request->ask == ZKFS_LOCKQ_ASK_OWN) {
+	if (request->ask == ZKFS_LOCKQ_ASK_JOIN)
+		user->robbed = false;
+	zkfs_zk_unwatch(zk, &user->watches[request->ask].watch);
+	if (request->watch &&
+	    !(user->world->config->unwatched &&
+	      sim_random_chance(&user->world->random,
+				user->world->config->unwatched)))
 		slot->req.watch = &user->watches[request->ask].watch;
-		zkfs_zk_unwatch(zk, slot->req.watch);
-	}
 	trace(user->world, "user %u asks %d of %s", user->slot, request->ask,
 	      request->path);
 	zkfs_zk_submit(zk, &slot->req);
@@ -131,6 +147,28 @@ static void meet(struct user *user)
 	}
 }
 
+/* What is read serves all. */
+static void share(struct user *user, const struct zkfs_zk_reply *reply)
+{
+	struct zkfs_queue queue;
+
+	if (reply->error ||
+	    zkfs_queue_parse(reply->names, reply->n_names, &queue) < 0)
+		return;
+	for (unsigned i = 0; i < N_USERS; i++) {
+		struct user *other = &user->world->users[i];
+
+		if (!is_mate(user, other) ||
+		    !zkfs_lockq_needs_list(other->lockq))
+			continue;
+		zkfs_lockq_share(other->lockq, &queue);
+		user->world->shared_lists +=
+			!zkfs_lockq_needs_list(other->lockq);
+		pump(other);
+	}
+	zkfs_queue_fini(&queue);
+}
+
 static bool has_mates(const struct user *user)
 {
 	for (unsigned i = 0; i < N_USERS; i++)
@@ -149,12 +187,19 @@ static void done(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	if (slot->ask == ZKFS_LOCKQ_ASK_JOIN && reply->error == ZKFS_E_LOST)
 		user->world->lost_joins++;
 	count_names(user, slot->ask, reply);
-	if (slot->ask == ZKFS_LOCKQ_ASK_BLOCKER)
+	user->unwatched_since[slot->ask] =
+		reply->error || reply->watched ? 0 : user->n_beats + 1;
+	if (slot->ask == ZKFS_LOCKQ_ASK_BLOCKER) {
 		meet(user);
+		if (reply->error == ZKFS_E_NONODE)
+			zkfs_lockq_recall(user->lockq, holders_of(user));
+	}
 	zkfs_lockq_reply(user->lockq, slot->ask, reply);
 	if (slot->ask == ZKFS_LOCKQ_ASK_JOIN)
 		meet(user);
 	pump(user);
+	if (slot->ask == ZKFS_LOCKQ_ASK_LIST)
+		share(user, reply);
 }
 
 static void fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
@@ -164,8 +209,12 @@ static void fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 
 	trace(slot->user->world, "user %u: watch of %d: event %d",
 	      slot->user->slot, slot->ask, event);
-	if (slot->ask == ZKFS_LOCKQ_ASK_BLOCKER)
+	if (slot->ask == ZKFS_LOCKQ_ASK_BLOCKER) {
 		meet(slot->user);
+		if (event == ZKFS_ZK_DELETED)
+			zkfs_lockq_recall(slot->user->lockq,
+					  holders_of(slot->user));
+	}
 	zkfs_lockq_fired(slot->user->lockq, slot->ask, event);
 	pump(slot->user);
 }
@@ -175,6 +224,21 @@ void user_session(struct user *user)
 	zkfs_lockq_session(user->lockq, zkfs_zk_connected(user->client->zk),
 			   zkfs_zk_generation(user->client->zk));
 	pump(user);
+}
+
+void user_beat(struct user *user, uint64_t sent_step)
+{
+	user->n_beats++;
+	(void)zkfs_lockq_beat(user->lockq);
+	pump(user);
+	if (!user->robbed || sent_step <= user->robbed_step)
+		return;
+	user->robbed_step = user->world->step;
+	user->robbed_beats++;
+	if (user_is(user, ZKFS_LOCKQ_HELD) && user->robbed_beats > 2)
+		violated(user->world,
+			 "user %u holds %u heartbeats after it lost a name",
+			 user->slot, user->robbed_beats);
 }
 
 static unsigned choose_families(struct world *world)
@@ -201,18 +265,22 @@ static bool begin(struct user *user)
 	user->id = ++world->last_id * N_USERS + user->slot;
 	user->session = sim_port_session(zk);
 	user->leaving = user->given_up = user->tampered = false;
-	user->granted = false;
+	user->granted = user->robbed = false;
 	/* An epoch that is over, though nobody was told yet, is none. */
 	(void)daemon_may_grant(user->client, 0);
 	user->epoch = zkfs_lease_epoch(&user->client->lease);
 	user->token_checked = false;
+	user->robbed_beats = user->n_beats = user->held_since = 0;
+	memset(user->unwatched_since, 0, sizeof(user->unwatched_since));
 	user->n_made = user->n_listed = user->n_lists = 0;
 	user->seen = ZKFS_LOCKQ_IDLE;
 
 	config.lock = world->locks[user->lock].path;
 	config.mode = user->mode;
 	config.try = user->try;
+	config.free = user->try && user->id / N_USERS % 2;
 	config.behind = has_mates(user);
+	config.crowd = config.behind && user->id / N_USERS % 4 > 0;
 	config.families = choose_families(world);
 	config.random = user->id;
 	user->lockq = zkfs_lockq_new(&config);
@@ -310,6 +378,7 @@ bool user_reap(struct user *user)
 		return false;
 
 	check_end(user);
+	zkfs_lockq_note(holders_of(user), user->lockq);
 	if (zkfs_lockq_renewed(user->lockq) < 0)
 		violated(user->world, "user %u could not renew: %s", user->slot,
 			 strerror(-zkfs_lockq_renewed(user->lockq)));

@@ -42,7 +42,8 @@ struct config {
 	uint32_t wind, pipelined;
 	bool wind_far; /* to the very end of the sequence numbers */
 	uint32_t shared, try, deadline;
-	uint32_t pace; /* milliseconds that a step takes at most */
+	uint32_t unwatched; /* of the watches: there was no room for it */
+	uint32_t pace;	    /* milliseconds that a step takes at most */
 };
 
 struct user_req {
@@ -77,6 +78,15 @@ struct user {
 	bool granted;	/* to whoever called open(2) */
 	uint64_t epoch; /* of the lease, when it joined */
 	bool tampered;	/* the admin has deleted a znode of it */
+	bool robbed;	/* one of its newest join */
+	/* Of the session's heartbeats: how many were sent and answered one
+	 * after the other since the last of these deletions, and when the next
+	 * may have been sent that counts. And how many were answered at all. */
+	unsigned robbed_beats;
+	uint64_t robbed_step;
+	unsigned n_beats;
+	unsigned unwatched_since[_ZKFS_LOCKQ_ASK_N]; /* n_beats; 0: is not */
+	unsigned held_since;			     /* n_beats */
 	bool token_checked;
 	size_t n_made; /* names, by the reply of its join */
 	size_t n_lists;
@@ -88,6 +98,7 @@ struct user {
 struct beat {
 	struct client *client;
 	uint64_t id; /* 0: free */
+	uint64_t sent_step;
 	struct zkfs_zk_req req;
 };
 
@@ -99,6 +110,7 @@ struct client {
 
 	struct zkfs_lease lease;
 	struct beat beats[ZKFS_LEASE_BEATS];
+	struct zkfs_lockq_holders holders[N_LOCKS];
 	int64_t clock_us, rate; /* its own clock, and by how much it is wrong */
 	int64_t stopped_until;	/* by the true time, as all that follow */
 	int64_t away_until;
@@ -167,7 +179,7 @@ struct world {
 	/* How often what was seen: a run without it proves nothing. */
 	uint64_t moves[_ZKFS_LOCKQ_STATE_N][_ZKFS_LOCKQ_STATE_N];
 	uint64_t lost_joins, foreign_grants, refused, renewals, unlisted;
-	uint64_t grants, expiries;
+	uint64_t grants, expiries, robbed, shared_lists;
 
 	char trace[TRACE_LINES][TRACE_BYTES];
 	unsigned trace_next;
@@ -207,6 +219,8 @@ bool user_start(struct user *user);
 bool user_start_plain(struct user *user, unsigned lock);
 void user_leave(struct user *user);
 void user_give_up(struct user *user);
+/* A heartbeat that was sent at that step was answered. */
+void user_beat(struct user *user, uint64_t sent_step);
 /* The client's connection or session has changed. */
 void user_session(struct user *user);
 /* If it holds, and the lease is alive, it is granted to who waits for it. */

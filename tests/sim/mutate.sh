@@ -23,7 +23,8 @@ caught=0
 failed=0
 
 # The parts a mutation may change; all others are compiled once.
-parts="names lease queue lockq lockq_meet lockq_own lockq_recipe lockq_renew"
+parts="names lease queue lockq lockq_meet lockq_own lockq_recipe lockq_renew
+	lockq_twins"
 others="fs/base/hash.c fs/base/path.c fs/base/error.c fs/base/util.c
 	tests/sim/server.c tests/sim/port.c tests/sim/lockq_sim.c
 	tests/sim/lockq_user.c tests/sim/lockq_foreign.c tests/sim/lockq_daemon.c
@@ -37,7 +38,7 @@ compile() { # SOURCE OBJECT
 # Runs all configurations; fails with the first that fails.
 simulate() { # PROGRAM LOG
 	for seed in $seeds; do
-		for config in all foreign storm calm wound wiped; do
+		for config in all foreign storm calm wound wiped robbed; do
 			"$1" --config "$config" --seed "$seed" \
 				--steps "$steps" >"$2" 2>&1 || return 1
 		done
@@ -114,7 +115,7 @@ mutate kept-two-are-all lockq_recipe \
 mutate changed-is-gone lockq \
 	's/if \(event != ZKFS_ZK_DELETED\)/if (event != ZKFS_ZK_DELETED \&\& (event != ZKFS_ZK_CHANGED || ask == ZKFS_LOCKQ_ASK_OWN))/'
 mutate downgrade-overlooked lockq_recipe \
-	's/lockq->relist = may_downgrade\(lockq\);/lockq->relist = false;/'
+	's/bool relist = may_downgrade\(lockq, queue\), many = true;/bool relist = false, many = true;/'
 mutate kazoo-name-not-made names \
 	's/if \(families \& ZKFS_FAMILY_KAZOO\)$/if (families == ZKFS_FAMILY_KAZOO)/'
 
@@ -158,7 +159,7 @@ mutate blocker-not-asked-again lockq \
 mutate own-not-asked-again lockq \
 	's/if \(event != ZKFS_ZK_DELETED\)/if (event == ZKFS_ZK_UNWATCHED \&\& ask == ZKFS_LOCKQ_ASK_OWN) return; if (event != ZKFS_ZK_DELETED)/'
 mutate own-end-overlooked lockq \
-	'/else if \(ask == ZKFS_LOCKQ_ASK_OWN\)/,/else$/ s/zkfs_lockq_lost\(lockq\);/return;/'
+	'/^void zkfs_lockq_fired/,/^}/ s/zkfs_lockq_lost\(lockq\);/if (zkfs_lockq_is_twin(ask)) zkfs_lockq_lost(lockq);/'
 mutate blocker-gone-before-asked lockq_recipe \
 	'/^static void reply_blocker/,/^}/ s/zkfs_lockq_blocker_gone\(lockq\);/(void)0;/'
 
@@ -180,11 +181,42 @@ mutate held-is-waited-for lockq_meet \
 mutate held-by-readers lockq_meet \
 	's/other->config\.mode == ZKFS_LOCK_EXCLUSIVE;/true;/'
 mutate before-is-right-before lockq_meet \
-	's/other->own\.last == lockq->own\.sequence - 1 \&\&/other->own.last < lockq->own.sequence \&\&/'
+	's/return other->own\.last == lockq->own\.sequence - 1;/return other->own.last < lockq->own.sequence;/'
 mutate only-one-before-us lockq_meet \
 	's/lockq->many = true;/lockq->many = false;/'
 mutate of-another-directory lockq_meet \
 	's/return lockq->blocker_held \&\& lockq->blocker_seen/return lockq->blocker_held/'
+
+# -- the names beside the primary --
+
+mutate twins-not-watched lockq_twins \
+	's/if \(lockq->state == ZKFS_LOCKQ_HELD \|\| is_next\(lockq\)\)/if (is_next(lockq))/'
+mutate twins-not-asked-again lockq_twins \
+	's/if \(lockq->twins\[i\] != ZKFS_TWIN_WATCHED \&\&/if (lockq->twins[i] == ZKFS_TWIN_MADE \&\&/'
+mutate twin-gone-before-asked lockq_twins \
+	'/case ZKFS_E_NONODE:/,/break/ s/zkfs_lockq_lost\(lockq\);/(void)0;/'
+mutate twin-end-overlooked lockq \
+	's/else if \(ask == ZKFS_LOCKQ_ASK_BLOCKER\)/else if (zkfs_lockq_is_twin(ask)) return; else if (ask == ZKFS_LOCKQ_ASK_BLOCKER)/'
+mutate twins-not-seen-before-the-grant lockq_twins \
+	's/if \(!lockq->old \|\|/if (lockq->old || !lockq->old ||/'
+mutate twins-seen-long-ago lockq_twins \
+	'/^void zkfs_lockq_twins_stale/,/^}/ s/lockq->twins\[i\] = ZKFS_TWIN_MADE;/;/'
+mutate unwatched-not-polled lockq_twins \
+	's/if \(lockq->unwatched\[ask\] \&\& !lockq->busy\[ask\]\)/if (lockq->over)/'
+
+# -- a crowd --
+
+mutate far-is-near lockq_meet \
+	's/!lockq->far;/true;/'
+mutate far-is-not-many lockq_meet \
+	's/lockq->far = !is_right_before\(lockq, other\);/{ lockq->far = !is_right_before(lockq, other); lockq->many = !lockq->far; }/'
+mutate held-by-who-never-did lockq_meet \
+	's/if \(!holds_alone\(lockq\)\)/if (lockq->over)/'
+mutate holders-have-gone lockq_meet \
+	's/holder->gone = lockq->ours == ZKFS_OURS_NONE;/holder->gone = true;/'
+mutate none-between-a-holder-and-us lockq_recipe \
+	's/BLOCKERS_KEPT, \&kept, \&many\)/1, \&kept, \&many)/' \
+	's/lockq->many = many \|\| kept/lockq->many = lockq->over || kept/'
 
 # -- numbers that begin anew --
 

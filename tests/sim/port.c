@@ -358,6 +358,7 @@ static void deliver_answer(struct zkfs_zk *zk, struct flight *flight)
 		req->ops[i].stat = op->stat;
 		memcpy(req->ops[i].name, op->name, sizeof(op->name));
 	}
+	reply.watched = req->watch && req->watch->live;
 	detach(req);
 	req->done(req, &reply);
 }

@@ -193,10 +193,6 @@ static void test_blocker(void **state)
 	assert_int_equal(blocker(&queue, 0, ex, A), -1);
 	assert_int_equal(blocker(&queue, -5, ex, NULL), -1);
 
-	assert_int_equal(zkfs_queue_n_blockers(&queue, 9, ex, NULL), 4);
-	assert_int_equal(zkfs_queue_n_blockers(&queue, 9, sh, NULL), 3);
-	assert_int_equal(zkfs_queue_n_blockers(&queue, 6, sh, C), 2);
-	assert_int_equal(zkfs_queue_n_blockers(&queue, 0, ex, A), 0);
 	zkfs_queue_fini(&queue);
 }
 
@@ -217,45 +213,111 @@ static void test_equal_number_blocks(void **state)
 	zkfs_queue_fini(&queue);
 }
 
-/* The nearest that block, and nothing else; their strings are copies. */
-static void test_trim(void **state)
+/* Those that block and are nearest, in order; their strings are copies. */
+static void nearest(const struct zkfs_queue *queue, int64_t sequence,
+		    enum zkfs_lock_mode mode, const char *own, size_t max,
+		    size_t expected, bool more)
 {
-	struct zkfs_queue queue = parse(mixed, N(mixed));
-	struct zkfs_queue whole = parse(mixed, N(mixed));
+	struct zkfs_queue kept;
+	bool others = !more;
 
-	zkfs_queue_trim(&queue, 6, ZKFS_LOCK_SHARED, C, 1);
-	assert_int_equal(queue.n_entries, 1);
-	assert_int_equal(queue.entries[0].sequence,
-			 blocker(&whole, 6, ZKFS_LOCK_SHARED, C));
-	zkfs_queue_fini(&queue);
+	assert_int_equal(zkfs_queue_nearest(queue, sequence, mode, own, max,
+					    &kept, &others),
+			 0);
+	assert_int_equal(kept.n_entries, expected);
+	assert_int_equal(others, more);
+	for (size_t i = 0; i < expected; i++) {
+		const struct zkfs_queue_entry *entry = &kept.entries[i];
+		const struct zkfs_queue_entry *same = zkfs_queue_find_at(
+			queue, entry->sequence, entry->names[0]);
 
-	queue = parse(mixed, N(mixed));
-	zkfs_queue_trim(&queue, 9, ZKFS_LOCK_EXCLUSIVE, NULL, 99);
-	assert_int_equal(queue.n_entries, whole.n_entries);
-	for (size_t i = 0; i < whole.n_entries; i++) {
-		assert_int_equal(queue.entries[i].n_names,
-				 whole.entries[i].n_names);
-		for (size_t j = 0; j < whole.entries[i].n_names; j++)
-			assert_string_equal(queue.entries[i].names[j],
-					    whole.entries[i].names[j]);
+		assert_non_null(same);
+		assert_ptr_not_equal(entry->names[0], same->names[0]);
+		assert_int_equal(entry->n_names, 1);
+		assert_int_equal(entry->mode, same->mode);
+		assert_null(entry->label);
+		assert_true(i == 0 ||
+			    kept.entries[i - 1].sequence < entry->sequence);
 	}
-	zkfs_queue_trim(&queue, 0, ZKFS_LOCK_EXCLUSIVE, A, 2);
-	assert_int_equal(queue.n_entries, 0);
-	zkfs_queue_fini(&queue);
-	zkfs_queue_fini(&whole);
+	if (expected)
+		assert_int_equal(kept.entries[expected - 1].sequence,
+				 blocker(queue, sequence, mode, own));
+	zkfs_queue_fini(&kept);
 }
 
-/* Without memory the queue stays as it is. */
-static void test_trim_memory_short(void **state)
+static void test_nearest(void **state)
 {
 	struct zkfs_queue queue = parse(mixed, N(mixed));
+	const enum zkfs_lock_mode ex = ZKFS_LOCK_EXCLUSIVE;
+	const enum zkfs_lock_mode sh = ZKFS_LOCK_SHARED;
 
-	for (unsigned n = 1; n <= 2; n++) {
+	nearest(&queue, 9, ex, NULL, 99, 4, false);
+	nearest(&queue, 9, ex, NULL, 4, 4, false);
+	nearest(&queue, 9, ex, NULL, 3, 3, true);
+	nearest(&queue, 9, sh, NULL, 3, 3, false);
+	nearest(&queue, 9, sh, NULL, 1, 1, true);
+	nearest(&queue, 6, sh, C, 2, 2, false);
+	nearest(&queue, 0, ex, A, 2, 0, false);
+	nearest(&queue, -5, ex, NULL, 2, 0, false);
+	zkfs_queue_fini(&queue);
+}
+
+static void test_nearest_memory_short(void **state)
+{
+	struct zkfs_queue queue = parse(mixed, N(mixed));
+	struct zkfs_queue kept = {.n_entries = 77};
+	bool more = true;
+	unsigned n;
+
+	for (n = 1;; n++) {
+		int r;
+
 		fault_arm(n);
-		zkfs_queue_trim(&queue, 9, ZKFS_LOCK_EXCLUSIVE, NULL, 1);
-		assert_true(fault_disarm());
-		assert_int_equal(queue.n_entries, 4);
+		r = zkfs_queue_nearest(&queue, 9, ZKFS_LOCK_EXCLUSIVE, NULL, 9,
+				       &kept, &more);
+		if (!fault_disarm())
+			break;
+		assert_int_equal(r, -ENOMEM);
+		assert_int_equal(kept.n_entries, 77);
+		assert_true(more);
 	}
+	assert_true(n > 2);
+	zkfs_queue_fini(&kept);
+	zkfs_queue_fini(&queue);
+}
+
+/* By the number and the name, as numbers repeat at their end. */
+static void test_find_at(void **state)
+{
+	static const char *const names[] = {
+		"a__lock__0000000001", "a__lock__2147483647",
+		"b__lock__2147483647", "c__lock__0000000001"};
+	struct zkfs_queue queue = parse(names, N(names));
+
+	assert_string_equal(
+		zkfs_queue_find_at(&queue, INT32_MAX, "a__")->names[0],
+		names[1]);
+	assert_string_equal(
+		zkfs_queue_find_at(&queue, INT32_MAX, "b__")->names[0],
+		names[2]);
+	assert_string_equal(zkfs_queue_find_at(&queue, 1, "c__")->names[0],
+			    names[3]);
+	assert_null(zkfs_queue_find_at(&queue, 1, "b__"));
+	assert_null(zkfs_queue_find_at(&queue, 2, "a__"));
+	zkfs_queue_fini(&queue);
+}
+
+static void test_any_may_downgrade(void **state)
+{
+	static const char *const stock[] = {
+		"a-0000000001",
+		"_c_00000000-0000-4000-8000-000000000000-__WRIT__0000000002"};
+	struct zkfs_queue queue = parse(stock, N(stock));
+
+	assert_true(queue.may_downgrade);
+	zkfs_queue_fini(&queue);
+	queue = parse(stock, 1);
+	assert_false(queue.may_downgrade);
 	zkfs_queue_fini(&queue);
 }
 
@@ -307,8 +369,10 @@ int main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_blocker),
 		cmocka_unit_test(test_equal_number_blocks),
-		cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_trim_memory_short),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_nearest_memory_short),
+		cmocka_unit_test(test_find_at),
+		cmocka_unit_test(test_any_may_downgrade),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_memory_short),
 	};
