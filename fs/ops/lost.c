@@ -3,7 +3,11 @@
  */
 #include "fs/ops/lost.h"
 
+#include <errno.h>
+
+#include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/ops/reply.h"
 
 static void on_looked(struct zkfs_zk_req *req,
 		      const struct zkfs_zk_reply *reply)
@@ -42,6 +46,16 @@ void zkfs_lost_look(struct zkfs_lost *lost, struct zkfs_fs *fs,
 		.done = on_synced,
 	};
 	zkfs_zk_submit(fs->zk, &lost->req);
+}
+
+void zkfs_lost_reply(void *ptr, const char *path)
+{
+	const struct zkfs_op *op = ptr;
+
+	zkfs_warning("%s of \"%s\": whether it was done cannot be known: the "
+		     "server's answer was lost",
+		     zkfs_op_name(op->kind), path);
+	zkfs_reply_error(ptr, -EIO);
 }
 
 void zkfs_lost_cancel(struct zkfs_lost *lost)

@@ -30,6 +30,9 @@ void zkfs_lost_look(struct zkfs_lost *lost, struct zkfs_fs *fs,
 		    const char *path, int64_t deadline_ms,
 		    void (*found)(struct zkfs_lost *lost, bool known,
 				  const struct zkfs_stat *stat));
+/* What became of it cannot be known: answers the op with EIO, and says so in
+ * the log. */
+void zkfs_lost_reply(void *op, const char *path);
 /* Harmless on one that looks for nothing. */
 void zkfs_lost_cancel(struct zkfs_lost *lost);
 

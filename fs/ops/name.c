@@ -15,6 +15,7 @@
 
 #include "fs/base/clock.h"
 #include "fs/base/util.h"
+#include "fs/core/outcome.h"
 #include "fs/ops/file.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lost.h"
@@ -110,12 +111,10 @@ static void on_create_found(struct zkfs_lost *lost, bool known,
 	struct create_op *create =
 		zkfs_container_of(lost, struct create_op, lost);
 
-	/* If it is there it is ours or somebody else's, and to say so of the
-	 * wrong one is worse than an error: two would have made it. */
-	if (!known || stat)
-		zkfs_reply_error(create, -EIO);
-	else
+	if (known && zkfs_outcome_create(stat) == ZKFS_OUTCOME_NOT_DONE)
 		create_again(create);
+	else
+		zkfs_lost_reply(create, create->op.path);
 }
 
 static void create_failed(struct create_op *create, enum zkfs_error error)
@@ -322,15 +321,16 @@ static void on_removal_found(struct zkfs_lost *lost, bool known,
 {
 	struct remove_op *rm = zkfs_container_of(lost, struct remove_op, lost);
 	const struct zkfs_node *victim = rm->victim;
-	bool same = stat && victim && !victim->adopt &&
-		    victim->czxid == stat->czxid;
+	int64_t czxid = victim && !victim->adopt ? victim->czxid : 0;
+	enum zkfs_outcome outcome =
+		known ? zkfs_outcome_delete(stat, czxid) : ZKFS_OUTCOME_UNKNOWN;
 
-	if (known && same)
+	if (outcome == ZKFS_OUTCOME_NOT_DONE)
 		zkfs_zk_submit(rm->op.fs->zk, &rm->op.zk);
-	else if (known && (!stat || (victim && !victim->adopt)))
-		removed(rm); /* what has its name now was made later */
+	else if (outcome == ZKFS_OUTCOME_DONE)
+		removed(rm);
 	else
-		zkfs_reply_error(rm, -EIO);
+		zkfs_lost_reply(rm, rm->op.path);
 }
 
 static void on_removed(struct zkfs_zk_req *req,
@@ -373,23 +373,48 @@ static struct remove_op *remove_new(fuse_req_t req, enum zkfs_op_kind kind,
 	return rm;
 }
 
+static void data_removed(struct remove_op *rm, const struct zkfs_stat *stat)
+{
+	struct zkfs_op *op = &rm->op;
+
+	zkfs_tree_made(op->node, stat, zkfs_clock_ms());
+	zkfs_observe_own_data(op->fs, op->node, stat);
+	forget_victim(rm);
+	zkfs_reply_error(op, 0);
+}
+
+/* Done twice it is not the same: what was written in between would go, too. */
+static void on_emptied_found(struct zkfs_lost *lost, bool known,
+			     const struct zkfs_stat *stat)
+{
+	struct remove_op *rm = zkfs_container_of(lost, struct remove_op, lost);
+	const struct zkfs_node *dir = rm->op.node;
+	enum zkfs_outcome outcome =
+		known ? zkfs_outcome_empty(stat,
+					   dir->seen_ms ? &dir->stat : NULL)
+		      : ZKFS_OUTCOME_UNKNOWN;
+
+	if (outcome == ZKFS_OUTCOME_NOT_DONE)
+		zkfs_zk_submit(rm->op.fs->zk, &rm->op.zk);
+	else if (outcome == ZKFS_OUTCOME_DONE)
+		data_removed(rm, stat);
+	else
+		zkfs_lost_reply(rm, rm->op.path);
+}
+
 static void on_data_removed(struct zkfs_zk_req *req,
 			    const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
 
-	/* Done twice it comes to the same. */
-	if (reply->error == ZKFS_E_LOST && zkfs_clock_ms() < req->deadline_ms) {
-		zkfs_zk_submit(op->fs->zk, req);
-		return;
-	}
-	if (reply->stat) {
-		zkfs_tree_made(op->node, reply->stat, zkfs_clock_ms());
-		zkfs_observe_own_data(op->fs, op->node, reply->stat);
-		forget_victim(rm);
-	}
-	zkfs_reply_zk_error(op, reply->error);
+	if (reply->error == ZKFS_E_LOST)
+		zkfs_lost_look(&rm->lost, op->fs, op->path, req->deadline_ms,
+			       on_emptied_found);
+	else if (reply->error)
+		zkfs_reply_zk_error(op, reply->error);
+	else
+		data_removed(rm, reply->stat);
 }
 
 /* `rm DIR/.data` leaves the directory without data. */

@@ -24,6 +24,7 @@
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/util.h"
+#include "fs/core/outcome.h"
 #include "fs/ops/file.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lost.h"
@@ -317,14 +318,10 @@ static void again(struct move_op *move)
 /* Whether the target is what the transaction makes of it: see add_target(). */
 static bool is_made(const struct move_op *move, const struct zkfs_stat *stat)
 {
-	const struct zkfs_stat *was = &move->target_stat;
-	bool same = stat->czxid == was->czxid;
-
-	if (!move->target_exists)
-		return true;
-	if (zkfs_attr_type(&first_node(move)->stat, false) != ZKFS_TYPE_FILE)
-		return !same;
-	return same && stat->version - was->version == 1;
+	return zkfs_outcome_move_target(
+		       stat, move->target_exists ? &move->target_stat : NULL,
+		       zkfs_attr_type(&first_node(move)->stat, false) ==
+			       ZKFS_TYPE_FILE) == ZKFS_OUTCOME_DONE;
 }
 
 static void on_target_found(struct zkfs_lost *lost, bool known,
@@ -332,8 +329,8 @@ static void on_target_found(struct zkfs_lost *lost, bool known,
 {
 	struct move_op *move = zkfs_container_of(lost, struct move_op, lost);
 
-	if (!known || !stat || !is_made(move, stat)) {
-		zkfs_reply_error(move, -EIO);
+	if (!known || !is_made(move, stat)) {
+		zkfs_lost_reply(move, move->target);
 		return;
 	}
 	if (move->result != SIZE_MAX)
@@ -348,9 +345,10 @@ static void on_source_found(struct zkfs_lost *lost, bool known,
 	struct move_op *move = zkfs_container_of(lost, struct move_op, lost);
 
 	if (!known)
-		zkfs_reply_error(move, -EIO);
-	else if (stat && stat->czxid == first_node(move)->stat.czxid)
-		again(move); /* it was not moved */
+		zkfs_lost_reply(move, move->op.path);
+	else if (zkfs_outcome_move_source(stat, first_node(move)->stat.czxid) ==
+		 ZKFS_OUTCOME_NOT_DONE)
+		again(move);
 	else
 		zkfs_lost_look(lost, move->op.fs, move->target,
 			       move->op.zk.deadline_ms, on_target_found);

@@ -345,7 +345,7 @@ os.close(fd)' "$A/f" "$A/d"
 }
 
 @test "faults: every call that waits can be interrupted, and killed" {
-	limit 150
+	limit 300
 	zk create /f old
 	zk create /g old
 	zk create /d
@@ -354,7 +354,7 @@ os.close(fd)' "$A/f" "$A/d"
 	mount_cluster A timeo=100
 	exec 9<>"$A/f"
 	exec 8<"$A/f"
-	timeout 140 /usr/bin/python3 "$E2E_DIR/bin/interrupts.py" "$A" 9 8 \
+	timeout 280 /usr/bin/python3 "$E2E_DIR/bin/interrupts.py" "$A" 9 8 \
 		"$PROXY_ORDERS"
 	exec 8<&- 9>&-
 }

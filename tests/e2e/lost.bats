@@ -17,6 +17,24 @@ load proxy
 	is "$(zk stat /f version)" 2
 }
 
+@test "lost: where others write, too, what may be theirs is not claimed" {
+	zk create /n 0
+	mount_by_proxy
+	is "$(cat "$A/n")" 0
+	zk set /n 1
+	is "$(cat "$A/n")" 1
+	# Another who raises it would set the same.
+	fails "Input/output error" reply_lost py 'spew(A[0], b"2")' "$A/n"
+	is "$(zk get /n)" 2
+	has "$(cat A.log)" '"/n": whether it was stored cannot be known'
+	request_lost py 'spew(A[0], b"3")' "$A/n"
+	is "$(zk get /n)" 3
+	is "$(zk stat /n version)" 3
+	# What is appended is known again.
+	reply_lost py 'spew(A[0], b"4", O_WRONLY | O_APPEND)' "$A/n"
+	is "$(zk get /n)" 34
+}
+
 @test "lost: an append arrives once" {
 	zk create /f a
 	mount_by_proxy
@@ -110,6 +128,10 @@ load proxy
 	zk create /d/f
 	mount_by_proxy
 	reply_lost rm "$A/d/.data"
+	is "$(zk get /d)" ""
+	zk set /d x
+	stat "$A/d" >/dev/null
+	request_lost rm "$A/d/.data"
 	is "$(zk get /d)" ""
 }
 
