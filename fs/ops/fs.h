@@ -27,6 +27,7 @@
 #include "fs/ops/glance.h"
 #include "fs/ops/heartbeat.h"
 #include "fs/ops/lockview.h"
+#include "fs/ops/made.h"
 #include "fs/ops/observe.h"
 #include "fs/ops/root.h"
 #include "include/zkfs/link.h"
@@ -86,7 +87,8 @@ struct zkfs_fs {
 	struct zkfs_observer observer;
 	struct zkfs_emit emit;
 	struct zkfs_aclattr aclattr;
-	struct zkfs_hash handles; /* struct zkfs_handle, by fh */
+	struct zkfs_made made[ZKFS_MADE_N]; /* by the node's id */
+	struct zkfs_hash handles;	    /* struct zkfs_handle, by fh */
 	uint64_t last_fh;
 	struct zkfs_link ops;	     /* every request under way */
 	struct zkfs_link contenders; /* ours, also those on their way out */

@@ -130,10 +130,24 @@ static void create_failed(struct create_op *create, enum zkfs_error error)
 		       on_create_found);
 }
 
+/* The caller's reference keeps the node, and its id, until it is answered. */
+static struct zkfs_node *note_made(struct zkfs_op *op,
+				   const struct zkfs_stat *stat)
+{
+	struct zkfs_node *node =
+		zkfs_meta_intern(op->fs, op->node, op->name, stat);
+
+	if (node && node->type == ZKFS_TYPE_FILE)
+		zkfs_made_note(op->fs, node, fuse_req_ctx(op->req)->pid);
+	return node;
+}
+
 static void on_mknod(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 	struct create_op *create = zkfs_container_of(op, struct create_op, op);
+	struct zkfs_fs *fs = op->fs;
+	struct zkfs_node *node;
 
 	if (reply->error) {
 		create_failed(create, reply->error);
@@ -142,7 +156,9 @@ static void on_mknod(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	create->made = true;
 	zkfs_observe_own_name(op->fs, op->node, op->name,
 			      &create->steps[1].stat);
+	node = note_made(op, &create->steps[1].stat);
 	zkfs_meta_answer(op, &create->steps[1].stat);
+	zkfs_tree_unref(&fs->tree, node);
 }
 
 /* A file is made and set to empty in one transaction: its version is 1, so

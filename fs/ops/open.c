@@ -163,6 +163,21 @@ static bool open_fresh(struct open_op *open)
 	return true;
 }
 
+/* The second half of an open that has made the file. */
+static bool open_made(struct open_op *open)
+{
+	const struct zkfs_node *node = open->op.node;
+	struct zkfs_file *file = open->file;
+
+	if (!zkfs_made_take(open->op.fs, node, fuse_req_ctx(open->op.req)->pid))
+		return false;
+	file->stat = node->stat;
+	zkfs_commit_base(&file->commit, NULL, node->stat.version);
+	file->fresh_ms = node->seen_ms;
+	open_answer(open);
+	return true;
+}
+
 static void open_now(struct open_op *open)
 {
 	struct zkfs_op *op = &open->op;
@@ -209,6 +224,8 @@ void zkfs_open_file(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		zkfs_reply_error(open, -ENOMEM);
 		return;
 	}
+	if (open_made(open))
+		return;
 	if (open->op.fs->config.sync_open) {
 		open->op.zk.kind = ZKFS_ZK_SYNC;
 		(void)zkfs_op_submit(&open->op, zkfs_fs_patience(open->op.fs),

@@ -43,7 +43,7 @@ checked() {
 
 	line - end
 	output=$(history_ --check story) || status=$?
-	for kind in missing twice won two other; do
+	for kind in missing twice won two servers other; do
 		if [ "$kind" = "${1:-}" ]; then
 			has "$output" "$kind $2"
 		else
@@ -140,6 +140,10 @@ checked() {
 	checked other 1
 	line - daemon mount=m0 status=-11
 	checked other 1
+	op a "done" witness
+	op b "done" witness
+	line - holds file=witness/a data= version=0
+	checked servers 1
 	op a "done" append file=logs/0
 	line - holds file=logs/0 data=a, version=2
 	has "$(history_ --check story)" "the story has no end"

@@ -75,6 +75,16 @@ load proxy
 	[ -d "$A/d" ] && [ -f "$A/f" ]
 }
 
+@test "lost: an open that has made the file does not fail behind it" {
+	mount_by_proxy timeo=1
+	arm hold rest
+	PY_LIMIT=20 py 'fd = os.open(A[0], os.O_RDWR | os.O_CREAT | os.O_EXCL)
+assert os.read(fd, 10) == b""' "$A/f"
+	holds_back
+	order go
+	is "$(zk ls /)" f
+}
+
 @test "lost: whose a name is that was made cannot be known" {
 	mount_by_proxy
 	fails "Input/output error" reply_lost mkdir "$A/d"

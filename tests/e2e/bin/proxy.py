@@ -18,7 +18,8 @@ it the N-th one only (from 1):
   lose request N   the next N changes do not reach the server, and end their
   lose reply N     connection; or they do, and their replies do not come back
   hold request     the next change, and all behind it, until "go"; or its reply
-  hold reply       and all behind that
+  hold reply       and all behind that; or what comes behind its reply
+  hold rest
   go
   lost             answered by the number of what was lost or held until now
 
@@ -48,7 +49,7 @@ class Orders:
         self.mute = False
         self.delay = 0
         self.lose = {"request": 0, "reply": 0}
-        self.hold = {"request": 0, "reply": 0}
+        self.hold = {"request": 0, "reply": 0, "rest": 0}
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.going = asyncio.Event()
@@ -97,6 +98,7 @@ class Link:
         self.robbed = False  # something was thrown away
         self.lost = set()  # xids of what was changed and is not told
         self.held = set()
+        self.last = set()
 
     def close(self):
         for _, writer in (self.client, self.server):
@@ -124,6 +126,8 @@ class Link:
                 self.lost.add(xid)
             if self.orders.take(self.orders.hold, "reply"):
                 self.held.add(xid)
+            if self.orders.take(self.orders.hold, "rest"):
+                self.last.add(xid)
 
     async def replies(self):
         reader, writer = self.server[0], self.client[1]
@@ -144,6 +148,9 @@ class Link:
                 continue
             writer.write(data)
             await writer.drain()
+            if xid in self.last:
+                self.last.remove(xid)
+                await self.orders.held()
 
     async def run(self):
         async def pump(work):

@@ -5,6 +5,8 @@ of it all. It knows of no server, no mount. Wrong are
   twice    in the tree more than once
   won      said to have failed, and in the tree
   two      of those of whom one alone can have succeeded, two were told so
+  servers  a client that does not use zkfs was told so, and it is missing: then
+           the rest proves nothing
   other    something nobody has done; or stuck; or a daemon that failed
 
 Appends: each line of a log is an operation's name. Writes: each replaces the
@@ -36,6 +38,10 @@ class Checker:
         self.claims()
         self.takes()
         self.lives()
+        for one in story.operations.values():
+            if one.what == "witness" and one.is_done() and \
+                    "witness/" + one.name not in story.tree:
+                self.say("servers", one)
 
     def say(self, kind, words):
         self.wrong[kind].append(str(words))
@@ -159,7 +165,7 @@ class Checker:
                                      self.story.faults.most_common())
         yield "wrong   " + ", ".join("%s %d" % (
             kind, len(self.wrong[kind]))
-            for kind in ("missing", "twice", "won", "two", "other"))
+            for kind in ("missing", "twice", "won", "two", "servers", "other"))
         for kind, found in self.wrong.items():
             for words in found[:SHOWN]:
                 yield "  %s: %s" % (kind, words)

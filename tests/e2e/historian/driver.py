@@ -43,7 +43,7 @@ class Driver:
 
     def prepare(self):
         client = self.kazoo()
-        for name in ("claims", "jobs", "taken", "lives"):
+        for name in ("claims", "jobs", "taken", "lives", "witness"):
             client.ensure_path(CHROOT + "/" + name)
         for i in range(int(self.settings.seconds / worker.CLAIM_SECONDS) + 1):
             client.create_async("%s/jobs/%d" % (CHROOT, i), b"job")
@@ -63,6 +63,8 @@ class Driver:
         if not self.ensemble.await_service(SERVICE_SECONDS):
             sys.exit("the servers do not serve: see " + settings.work)
         self.prepare()
+        settings.hosts = ",".join(server.address()
+                                  for server in self.ensemble.servers)
         for i in range(settings.n_mounts):
             ways = Ways("m%d" % i, settings.work, self.ensemble.servers)
             ways.start()
@@ -95,6 +97,8 @@ class Driver:
         settings = self.settings
         settings.until = time.monotonic() + settings.seconds
         self.pids = [worker.fork(settings, i) for i in range(settings.workers)]
+        self.pids.append(worker.fork(settings, settings.workers,
+                                     worker.Witness))
         due = time.monotonic() + 1
         while time.monotonic() < settings.until:
             pause(0.05)

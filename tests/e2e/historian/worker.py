@@ -5,6 +5,9 @@ import os
 import random
 import time
 
+from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException
+
 from historian.story import UNKNOWN
 from torturing.children import die_with_parent, error_name
 from torturing.trace import Trace
@@ -156,14 +159,34 @@ class Worker:
             time.sleep(self.rng.uniform(0, self.settings.pause))
 
 
-def fork(settings, number):
+class Witness(Worker):
+    """Makes znodes without zkfs: the servers must keep what they acknowledge."""
+
+    def run(self):
+        client = KazooClient(hosts=self.settings.hosts, timeout=10)
+        client.start(timeout=60)
+        while time.monotonic() < self.settings.until:
+            self.attempt("witness", lambda name: self.make(client, name))
+            time.sleep(self.settings.pause)
+        client.stop()
+        client.close()
+
+    @staticmethod
+    def make(client, name):
+        try:
+            client.create("/history/witness/" + name)
+        except KazooException as error:
+            raise OSError(errno.EIO, str(error)) from error
+
+
+def fork(settings, number, kind=Worker):
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
         die_with_parent(9)
-        Worker(settings, number, "%s-%d" % (settings.seed, number)).run()
+        kind(settings, number, "%s-%d" % (settings.seed, number)).run()
         status = 0
     finally:
         os._exit(status)
