@@ -145,8 +145,8 @@ has_data() {
 
 @test "faults: replies that are late are waited for" {
 	zk create /f old
-	mount_cluster A
-	order delay 300
+	mount_cluster A timeo=40
+	order delay 100
 	writes new
 	mkdir "$A/d"
 	mv "$A/d" "$A/e"
