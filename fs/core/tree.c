@@ -19,15 +19,12 @@ static uint64_t name_hash(const struct zkfs_node *parent, const char *name)
 static struct zkfs_node *node_new(struct zkfs_tree *tree, const char *name,
 				  enum zkfs_type type, int64_t czxid)
 {
-	struct zkfs_node *node = calloc(1, sizeof(*node));
+	size_t size = strlen(name) + 1;
+	struct zkfs_node *node = calloc(1, sizeof(*node) + size);
 
 	if (!node)
 		return NULL;
-	node->name = strdup(name);
-	if (!node->name) {
-		free(node);
-		return NULL;
-	}
+	node->name = memcpy(node->own_name, name, size);
 	node->id = ++tree->last_id;
 	node->type = type;
 	node->czxid = czxid;
@@ -37,10 +34,17 @@ static struct zkfs_node *node_new(struct zkfs_tree *tree, const char *name,
 	return node;
 }
 
+static void set_name(struct zkfs_node *node, char *name)
+{
+	if (node->name != node->own_name)
+		free(node->name);
+	node->name = name;
+}
+
 static void node_free(struct zkfs_tree *tree, struct zkfs_node *node)
 {
 	zkfs_hash_remove(&tree->by_id, &node->by_id);
-	free(node->name);
+	set_name(node, NULL);
 	free(node);
 }
 
@@ -218,7 +222,8 @@ void zkfs_tree_detach(struct zkfs_tree *tree, struct zkfs_node *node)
 static void adopt_next(struct zkfs_node *node)
 {
 	node->adopt = true;
-	node->dir_until_ms = 0;
+	if (node->type == ZKFS_TYPE_DIR)
+		node->dir_until_ms = 0;
 }
 
 static void adopt_below(struct zkfs_tree *tree, struct zkfs_node *above)
@@ -248,8 +253,7 @@ int zkfs_tree_rename(struct zkfs_tree *tree, struct zkfs_node *node,
 	if (old && old != node)
 		zkfs_tree_detach(tree, old);
 	unlist(tree, node);
-	free(node->name);
-	node->name = copy;
+	set_name(node, copy);
 	node->parent = zkfs_tree_ref(parent);
 	make_current(tree, node);
 	zkfs_tree_unref(tree, old_parent);

@@ -32,43 +32,48 @@
 
 #define ZKFS_TREE_ROOT_ID 1
 
+/* There may be a million of these: in the order that leaves no holes. */
 struct zkfs_node {
 	uint64_t id;
 	struct zkfs_node *parent; /* referenced; NULL for the root */
-	char *name;
-	enum zkfs_type type;
-	int64_t czxid; /* of the incarnation; 0: not known yet. LOCKDIR: a
-			* number of this mount's own */
-	bool current;  /* what its name means now; else detached */
-	bool unlinked; /* removed through this mount */
-	bool adopt;    /* a parent was renamed: take the next czxid seen */
-	bool shared;   /* its data was seen to change, and not by this mount */
+	char *name;		  /* `own_name`, unless it was renamed */
+	int64_t czxid;		  /* of the incarnation; 0: not known yet.
+				   * LOCKDIR: a number of this mount's own */
 
 	/* Newest Stat seen, and when (zkfs_clock_ms); seen_ms 0: never. */
 	struct zkfs_stat stat;
 	int64_t seen_ms;
-	/* A directory that this mount is emptying or whose data it writes stays
-	 * a directory here until then, though the type rule calls it a file:
-	 * `rm -r` and `tar -x` need it. */
-	int64_t dir_until_ms;
-	/* Our own unlink or rename of this name is under way: what the watches
-	 * of its handles report meanwhile is our own doing. */
-	unsigned n_own_changes;
-	int64_t reserved_until_ms; /* ENTRY: made by MKNOD, not opened yet */
-	bool denied; /* ENTRY: the kernel was told that it is no more */
-
-	/* fcntl(2) has locked it: closing any descriptor ends that, and so has
-	 * to be told. */
-	bool tell_closes;
-
+	union {
+		/* DIR: one that this mount is emptying or whose data it writes
+		 * stays a directory here until then, though the type rule calls
+		 * it a file: `rm -r` and `tar -x` need it. */
+		int64_t dir_until_ms;
+		int64_t reserved_until_ms; /* ENTRY: made by MKNOD, not opened
+					    * yet */
+	};
 	struct zkfs_cached *cached;	/* ops/cache, or NULL */
 	struct zkfs_observed *observed; /* ops/observe, or NULL */
 	struct zkfs_link handles;	/* open handles, the owner's */
 	uint64_t n_lookups;
 	unsigned n_refs;
 
+	/* Our own unlink or rename of this name is under way: what the watches
+	 * of its handles report meanwhile is our own doing. */
+	uint16_t n_own_changes;
+	enum zkfs_type type : 8;
+	bool current : 1;  /* what its name means now; else detached */
+	bool unlinked : 1; /* removed through this mount */
+	bool adopt : 1;	   /* a parent was renamed: take the next czxid seen */
+	bool shared : 1;   /* its data was seen to change, and not by this
+			    * mount */
+	bool denied : 1;   /* ENTRY: the kernel was told that it is no more */
+	/* fcntl(2) has locked it: closing any descriptor ends that, and so has
+	 * to be told. */
+	bool tell_closes : 1;
+
 	struct zkfs_hash_link by_id;
 	struct zkfs_hash_link by_name; /* while current */
+	char own_name[];
 };
 
 struct zkfs_tree {

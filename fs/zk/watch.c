@@ -73,8 +73,7 @@ static struct slot *make_slot(struct zkfs_watch_table *table, const char *path)
 		return NULL;
 	memcpy(slot->path, path, size);
 	for (int kind = 0; kind < _ZKFS_WATCH_KIND_N; kind++) {
-		zkfs_list_init(&slot->halves[kind].subscribers);
-		zkfs_list_init(&slot->halves[kind].idle);
+		zkfs_list_init(&slot->halves[kind].link);
 		slot->halves[kind].kind = (enum zkfs_watch_kind)kind;
 	}
 	zkfs_hash_add(&table->slots, &slot->hash, hash_of(path));
@@ -89,15 +88,21 @@ static size_t cost(const struct zkfs_watch_table *table, const char *path)
 static void set_idle(struct zkfs_watch_table *table,
 		     struct zkfs_watch_half *half, bool idle)
 {
-	if (idle == zkfs_list_linked(&half->idle))
+	if (idle == half->idle)
 		return;
+	half->idle = idle;
 	if (idle) {
-		zkfs_list_append(&table->idle, &half->idle);
+		zkfs_list_append(&table->idle, &half->link);
 		table->n_idle++;
 	} else {
-		zkfs_list_remove(&half->idle);
+		zkfs_list_remove(&half->link);
 		table->n_idle--;
 	}
+}
+
+static bool has_subscribers(const struct zkfs_watch_half *half)
+{
+	return !half->idle && !zkfs_list_empty(&half->link);
 }
 
 /* Draws the conclusions from a half's condition: its charge, its idleness. */
@@ -106,7 +111,7 @@ static void refresh(struct zkfs_watch_table *table,
 {
 	bool charged = half->armed || half->n_pending > 0;
 
-	assert(half->armed || zkfs_list_empty(&half->subscribers));
+	assert(half->armed || !has_subscribers(half));
 	if (charged && !half->charged) {
 		table->bytes += cost(table, slot_of(half)->path);
 		table->n_charged++;
@@ -116,8 +121,7 @@ static void refresh(struct zkfs_watch_table *table,
 	}
 	half->charged = charged;
 	set_idle(table, half,
-		 half->armed && half->n_pending == 0 &&
-			 zkfs_list_empty(&half->subscribers));
+		 half->armed && half->n_pending == 0 && !has_subscribers(half));
 }
 
 static void drop_unused(struct zkfs_watch_table *table, struct slot *slot)
@@ -158,9 +162,9 @@ void zkfs_watch_settle(struct zkfs_watch_table *table,
 	if (set)
 		half->armed = true;
 	if (set && watch) {
-		assert(!watch->live);
+		assert(!watch->live && !half->idle); /* it was pending */
 		zkfs_list_init(&watch->link);
-		zkfs_list_append(&half->subscribers, &watch->link);
+		zkfs_list_append(&half->link, &watch->link);
 		watch->slot = half;
 		watch->live = true;
 	}
@@ -185,7 +189,9 @@ void zkfs_watch_leave(struct zkfs_watch_table *table,
 
 static void collect(struct zkfs_watch_half *half, struct zkfs_link *batch)
 {
-	zkfs_list_for_each_safe(it, &half->subscribers) {
+	if (!has_subscribers(half))
+		return;
+	zkfs_list_for_each_safe(it, &half->link) {
 		zkfs_list_remove(it);
 		watch_of(it)->slot = NULL;
 		zkfs_list_append(batch, it);
@@ -310,7 +316,7 @@ struct zkfs_watch_half *zkfs_watch_victim(struct zkfs_watch_table *table)
 	if (!link || (table->n_idle <= ZKFS_WATCH_IDLE_MAX &&
 		      table->bytes < table->budget - table->budget / 8))
 		return NULL;
-	half = zkfs_list_entry(link, struct zkfs_watch_half, idle);
+	half = zkfs_list_entry(link, struct zkfs_watch_half, link);
 	half->n_pending++;
 	refresh(table, half);
 	return half;
@@ -323,7 +329,7 @@ void zkfs_watch_removed(struct zkfs_watch_table *table,
 	 * that sets the watch again was sent, and is answered, after this. */
 	assert(half->n_pending > 0);
 	half->n_pending--;
-	if (gone && zkfs_list_empty(&half->subscribers))
+	if (gone && !has_subscribers(half))
 		half->armed = false;
 	refresh(table, half);
 	drop_unused(table, slot_of(half));

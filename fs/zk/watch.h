@@ -41,17 +41,19 @@ enum zkfs_watch_kind {
 };
 
 struct zkfs_watch_half {
-	struct zkfs_link subscribers; /* zkfs_zk_watch.link */
-	struct zkfs_link idle;
+	/* Its subscribers (zkfs_zk_watch.link). One that is idle has none, and
+	 * then this is its place in the table's list of those. */
+	struct zkfs_link link;
 	unsigned n_pending;
-	enum zkfs_watch_kind kind;
-	bool armed;
-	bool charged;
+	enum zkfs_watch_kind kind : 8;
+	bool armed : 1;
+	bool charged : 1;
+	bool idle : 1;
 };
 
 struct zkfs_watch_table {
 	struct zkfs_hash slots; /* by path */
-	struct zkfs_link idle;	/* zkfs_watch_half.idle, oldest first */
+	struct zkfs_link idle;	/* zkfs_watch_half.link, oldest first */
 	size_t n_idle;
 	size_t n_charged; /* halves */
 	size_t bytes;

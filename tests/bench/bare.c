@@ -11,8 +11,8 @@
  *                                the lock recipe on a free lock
  *   bare ADDRESS exists DIR      one `exists` for each child of DIR, 256 at a
  *                                time in flight; in us for all of them
- *   bare ADDRESS watch DIR       a watch on each child of DIR; prints how many
- *                                bytes of memory each has taken
+ *   bare ADDRESS watch DIR       both watches on each child of DIR; prints how
+ *                                many bytes of memory they have taken a child
  *   bare ADDRESS make DIR N LEN  makes DIR and N children 000000, 000001, ...
  *                                of LEN bytes; prints nothing
  */
@@ -217,6 +217,10 @@ static void run_watch(struct client *client, const char *dir)
 		child_path(dir, children.names[i], path);
 		client_sent(client, zoo_awget(client->zh, path, on_watch,
 					      client, client_on_data, client));
+		client_wait(client, WINDOW - 1);
+		client_sent(client,
+			    zoo_awget_children(client->zh, path, on_watch,
+					       client, client_on_list, client));
 		client_wait(client, WINDOW - 1);
 	}
 	client_wait(client, 0);

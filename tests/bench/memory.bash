@@ -27,7 +27,7 @@ run_memory() {
 print_memory() {
 	printf '\nMemory for each of %s known files, bytes:\n\n' "$1"
 	crowd_line "daemon" "$2" - -
-	crowd_line "library, for its watch" "$3" - -
+	crowd_line "library, for its two watches" "$3" - -
 	crowd_line "the rest: zkfs" "$(($2 - $3))" - \
 		"$(verdict "$(($2 - $3))" "$node_goal")"
 }
