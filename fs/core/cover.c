@@ -9,7 +9,8 @@
 void zkfs_cover_init(struct zkfs_cover *cover)
 {
 	*cover = (struct zkfs_cover){
-		.fired_ms = {-ZKFS_COVER_CALM_MS, -ZKFS_COVER_CALM_MS},
+		.fired_ms = {-(uint32_t)ZKFS_COVER_CALM_MS,
+			     -(uint32_t)ZKFS_COVER_CALM_MS},
 	};
 }
 
@@ -33,23 +34,28 @@ static bool keeps_type(enum zkfs_type type, const struct zkfs_stat *stat)
 		stat->data_length == 0);
 }
 
+static bool is_shown(const struct zkfs_cover *cover, enum zkfs_cover_half half)
+{
+	return cover->live[half] || cover->stale[half];
+}
+
 bool zkfs_cover_has_attr(const struct zkfs_cover *cover, enum zkfs_type type,
 			 const struct zkfs_stat *stat)
 {
-	return cover->live[ZKFS_COVER_DATA] &&
-	       (cover->live[ZKFS_COVER_CHILD] || childless(type, stat));
+	return is_shown(cover, ZKFS_COVER_DATA) &&
+	       (is_shown(cover, ZKFS_COVER_CHILD) || childless(type, stat));
 }
 
 bool zkfs_cover_has_name(const struct zkfs_cover *cover, enum zkfs_type type,
 			 const struct zkfs_stat *stat)
 {
-	return cover->live[ZKFS_COVER_DATA] &&
-	       (cover->live[ZKFS_COVER_CHILD] || keeps_type(type, stat));
+	return is_shown(cover, ZKFS_COVER_DATA) &&
+	       (is_shown(cover, ZKFS_COVER_CHILD) || keeps_type(type, stat));
 }
 
 struct zkfs_buf *zkfs_cover_data(const struct zkfs_cover *cover)
 {
-	return cover->live[ZKFS_COVER_DATA] ? cover->data : NULL;
+	return is_shown(cover, ZKFS_COVER_DATA) ? cover->data : NULL;
 }
 
 static bool can_arm(const struct zkfs_cover *cover, enum zkfs_cover_half half)
@@ -60,7 +66,7 @@ static bool can_arm(const struct zkfs_cover *cover, enum zkfs_cover_half half)
 static bool is_calm(const struct zkfs_cover *cover, enum zkfs_cover_half half,
 		    int64_t now_ms)
 {
-	return now_ms - cover->fired_ms[half] >= ZKFS_COVER_CALM_MS;
+	return (uint32_t)now_ms - cover->fired_ms[half] >= ZKFS_COVER_CALM_MS;
 }
 
 struct zkfs_cover_ask zkfs_cover_next(const struct zkfs_cover *cover,
@@ -72,6 +78,10 @@ struct zkfs_cover_ask zkfs_cover_next(const struct zkfs_cover *cover,
 		.kind = want_data ? ZKFS_ZK_GET : ZKFS_ZK_EXISTS,
 		.half = ZKFS_COVER_DATA,
 	};
+
+	/* After a reconnect: only what has changed is fetched again. */
+	if (cover->data && !cover->live[ZKFS_COVER_DATA])
+		ask.kind = ZKFS_ZK_EXISTS;
 
 	if (can_arm(cover, ZKFS_COVER_DATA)) {
 		ask.arms = true;
@@ -121,14 +131,14 @@ void zkfs_cover_keep(struct zkfs_cover *cover, struct zkfs_buf *data,
 
 void zkfs_cover_promise(struct zkfs_cover *cover, unsigned what)
 {
-	cover->promised |= what;
+	cover->promised |= (uint8_t)what;
 }
 
 static unsigned tell(struct zkfs_cover *cover, unsigned what)
 {
 	unsigned promised = cover->promised & what;
 
-	cover->promised &= ~what;
+	cover->promised &= (uint8_t)~what;
 	return promised;
 }
 
@@ -140,7 +150,10 @@ unsigned zkfs_cover_fired(struct zkfs_cover *cover, enum zkfs_cover_half half,
 	unsigned what = ZKFS_COVER_ATTR;
 
 	cover->live[half] = false;
-	cover->fired_ms[half] = now_ms;
+	cover->stale[half] = false;
+	cover->fired_ms[half] = (uint32_t)now_ms;
+	if (half == ZKFS_COVER_CHILD)
+		cover->listed = false;
 	/* Kept without a watch: it may be found unchanged. */
 	if (half == ZKFS_COVER_DATA && event != ZKFS_ZK_UNWATCHED)
 		cover->data = zkfs_buf_unref(cover->data);
@@ -167,10 +180,45 @@ unsigned zkfs_cover_fired(struct zkfs_cover *cover, enum zkfs_cover_half half,
 	return tell(cover, what);
 }
 
+void zkfs_cover_lost(struct zkfs_cover *cover, enum zkfs_cover_half half)
+{
+	cover->live[half] = false;
+	cover->stale[half] = true;
+}
+
+bool zkfs_cover_is_stale(const struct zkfs_cover *cover)
+{
+	return cover->stale[ZKFS_COVER_DATA] || cover->stale[ZKFS_COVER_CHILD];
+}
+
+unsigned zkfs_cover_found(struct zkfs_cover *cover)
+{
+	if (!zkfs_cover_is_stale(cover))
+		return 0;
+	if (cover->stale[ZKFS_COVER_CHILD])
+		cover->listed = false;
+	for (int half = 0; half < _ZKFS_COVER_HALF_N; half++)
+		cover->stale[half] = false;
+	return tell(cover, ZKFS_COVER_ATTR | ZKFS_COVER_NAME);
+}
+
+void zkfs_cover_listed(struct zkfs_cover *cover)
+{
+	cover->listed = cover->live[ZKFS_COVER_CHILD];
+}
+
+bool zkfs_cover_has_children(const struct zkfs_cover *cover)
+{
+	return cover->listed && is_shown(cover, ZKFS_COVER_CHILD);
+}
+
 unsigned zkfs_cover_revoke(struct zkfs_cover *cover)
 {
-	for (int half = 0; half < _ZKFS_COVER_HALF_N; half++)
+	for (int half = 0; half < _ZKFS_COVER_HALF_N; half++) {
 		cover->live[half] = false;
+		cover->stale[half] = false;
+	}
+	cover->listed = false;
 	cover->data = zkfs_buf_unref(cover->data);
 	return tell(cover, ZKFS_COVER_ATTR | ZKFS_COVER_NAME);
 }

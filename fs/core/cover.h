@@ -14,6 +14,10 @@
  * fires the watch before any reply shows it (facts/zookeeper.md, 2). When it
  * fires, or the connection goes, it is not, and the kernel is told of what it
  * was promised.
+ *
+ * With -o stale what was live when the connection went is shown until there is
+ * another. No reply comes meanwhile, so that it is the newest this client has
+ * seen; writes and locks do not rest on it.
  */
 #ifndef ZKFS_CORE_COVER_H
 #define ZKFS_CORE_COVER_H
@@ -48,10 +52,16 @@ enum zkfs_cover_half {
 
 struct zkfs_cover {
 	bool live[_ZKFS_COVER_HALF_N];
-	bool asked[_ZKFS_COVER_HALF_N]; /* a request that arms it is under way
-					 */
-	unsigned promised;		/* ZKFS_COVER_* */
-	int64_t fired_ms[_ZKFS_COVER_HALF_N];
+	/* A request that arms it is under way. */
+	bool asked[_ZKFS_COVER_HALF_N];
+	/* It was live when the connection was lost, and is to be shown until
+	 * there is another. */
+	bool stale[_ZKFS_COVER_HALF_N];
+	bool listed;	  /* its children were, since their half is live */
+	uint8_t promised; /* ZKFS_COVER_* */
+	/* Of the clock the low bits: for a moment in 50 days one may seem to
+	 * have fired that has not. */
+	uint32_t fired_ms[_ZKFS_COVER_HALF_N];
 	struct zkfs_buf *data; /* of the version of `mzxid`; or NULL */
 	int64_t mzxid;
 };
@@ -99,6 +109,17 @@ void zkfs_cover_promise(struct zkfs_cover *cover, unsigned what);
 unsigned zkfs_cover_fired(struct zkfs_cover *cover, enum zkfs_cover_half half,
 			  enum zkfs_zk_event event, enum zkfs_type type,
 			  const struct zkfs_stat *stat, int64_t now_ms);
+/* The connection is lost, but what the half says goes on being shown, and the
+ * kernel keeps what it has. */
+void zkfs_cover_lost(struct zkfs_cover *cover, enum zkfs_cover_half half);
+/* There is a connection again: that ends. As above. */
+unsigned zkfs_cover_found(struct zkfs_cover *cover);
+/* Whether what is shown may not be so any more. */
+bool zkfs_cover_is_stale(const struct zkfs_cover *cover);
+/* The children were listed just now. */
+void zkfs_cover_listed(struct zkfs_cover *cover);
+/* Whether that listing is what there still is. */
+bool zkfs_cover_has_children(const struct zkfs_cover *cover);
 /* All of it ends: as above. */
 unsigned zkfs_cover_revoke(struct zkfs_cover *cover);
 

@@ -226,19 +226,40 @@ static void adopt_next(struct zkfs_node *node)
 		node->dir_until_ms = 0;
 }
 
-static void adopt_below(struct zkfs_tree *tree, struct zkfs_node *above)
+struct nodes {
+	struct zkfs_node **all; /* referenced */
+	size_t n;
+};
+
+/* All current nodes below one: a list, as what is done to one of them may free
+ * others. */
+static int nodes_below(struct zkfs_tree *tree, struct zkfs_node *above,
+		       struct nodes *nodes)
 {
 	struct zkfs_hash_link *it = NULL;
 
+	*nodes = (struct nodes){.all = calloc(tree->by_id.n, sizeof(above))};
+	if (!nodes->all)
+		return -ENOMEM;
 	while ((it = zkfs_hash_next(&tree->by_id, it))) {
 		struct zkfs_node *node =
 			zkfs_container_of(it, struct zkfs_node, by_id);
 
-		if (!node->current || !zkfs_tree_below(node, above))
-			continue;
-		adopt_next(node);
-		displace(tree, node, true);
+		if (node != above && node->current &&
+		    zkfs_tree_below(node, above))
+			nodes->all[nodes->n++] = zkfs_tree_ref(node);
 	}
+	return 0;
+}
+
+static void adopt_all(struct zkfs_tree *tree, struct nodes *nodes)
+{
+	for (size_t i = 0; i < nodes->n; i++) {
+		adopt_next(nodes->all[i]);
+		displace(tree, nodes->all[i], true);
+		zkfs_tree_unref(tree, nodes->all[i]);
+	}
+	free(nodes->all);
 }
 
 int zkfs_tree_rename(struct zkfs_tree *tree, struct zkfs_node *node,
@@ -247,9 +268,14 @@ int zkfs_tree_rename(struct zkfs_tree *tree, struct zkfs_node *node,
 	struct zkfs_node *old = zkfs_tree_find(tree, parent, name);
 	struct zkfs_node *old_parent = node->parent;
 	char *copy = strdup(name);
+	struct nodes below = {NULL, 0};
 
 	if (!copy)
 		return -ENOMEM;
+	if (node->type == ZKFS_TYPE_DIR && nodes_below(tree, node, &below)) {
+		free(copy);
+		return -ENOMEM;
+	}
 	if (old && old != node)
 		zkfs_tree_detach(tree, old);
 	unlist(tree, node);
@@ -257,8 +283,7 @@ int zkfs_tree_rename(struct zkfs_tree *tree, struct zkfs_node *node,
 	node->parent = zkfs_tree_ref(parent);
 	make_current(tree, node);
 	zkfs_tree_unref(tree, old_parent);
-	if (node->type == ZKFS_TYPE_DIR)
-		adopt_below(tree, node);
+	adopt_all(tree, &below);
 	adopt_next(node);
 	displace(tree, node, true);
 	return 0;

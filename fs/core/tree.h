@@ -13,7 +13,7 @@
  *              add and only FORGET takes away. While it is not zero it holds
  *              one reference.
  *   n_refs     our own pointers: children (to their parent), handles,
- *              requests under way, and that one for the kernel.
+ *              requests under way, what is cached, and that one for the kernel.
  *
  * Nodes know their parent and name, not their path: renaming a directory is
  * one assignment.
@@ -82,7 +82,7 @@ struct zkfs_tree {
 	struct zkfs_node *root;
 	uint64_t last_id;
 	/* A cached node has got another path (moved), or its name does not mean
-	 * it any more: ends what is cached. */
+	 * it any more: ends what is cached. The node may be freed. */
 	void (*displaced)(struct zkfs_node *node, bool moved);
 	/* The name of a node that the kernel knows ceased to mean it; it may be
 	 * freed. */

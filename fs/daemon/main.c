@@ -208,6 +208,7 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 		.sync = d->opts.sync,
 		.strict = d->opts.strict,
 		.sync_open = d->opts.sync_open,
+		.stale = d->opts.stale,
 		.timeo_ms = d->opts.timeo_ms,
 		.hard = d->opts.hard,
 		.dataname = d->opts.dataname,

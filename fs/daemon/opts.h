@@ -33,6 +33,7 @@ struct zkfs_opts {
 	mode_t dmask;
 	bool ro;
 	bool sync;	/* every write commits */
+	bool stale;	/* show what is known without a connection, too */
 	bool sync_open; /* an open sees what any client did before */
 	bool strict;	/* chmod, chown, explicit times answer EPERM */
 	bool noexec;	/* as in fstab; `user` brings it along (mount(8)) */

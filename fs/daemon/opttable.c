@@ -37,6 +37,8 @@
 	X("sync_open", zkfs_optvalue_true, opts.sync_open, ZKFS_OPTS_NO_VALUE,    \
 	  "  sync_open                each open sees what any client did\n"       \
 	  "                           before\n")                                  \
+	X("stale", zkfs_optvalue_true, opts.stale, ZKFS_OPTS_NO_VALUE,            \
+	  "  stale                    without a server show what was known\n")    \
 	X("strict", zkfs_optvalue_true, opts.strict, ZKFS_OPTS_NO_VALUE,          \
 	  "  strict                   chmod, chown and explicit times fail\n")    \
 	X("noexec", zkfs_optvalue_true, opts.noexec, ZKFS_OPTS_NO_VALUE,          \

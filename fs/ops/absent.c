@@ -15,6 +15,7 @@ struct zkfs_absent {
 	struct zkfs_fs *fs;
 	struct zkfs_node *parent; /* referenced */
 	struct zkfs_zk_watch watch;
+	bool stale;    /* shown though the connection is lost */
 	bool asked;    /* a request with the watch is under way */
 	bool promised; /* the kernel relies on it */
 	bool dropped;  /* but for that request it would be freed */
@@ -77,14 +78,33 @@ static void drop_and_tell(struct zkfs_absent *absent)
 	(void)drop(absent);
 }
 
+static void lost(struct zkfs_absent *absent, bool unwatched)
+{
+	if (unwatched && zkfs_cache_names_expired(absent->fs))
+		absent->promised = false;
+	drop_and_tell(absent);
+}
+
 static void on_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 {
 	struct zkfs_absent *absent =
 		zkfs_container_of(watch, struct zkfs_absent, watch);
 
-	if (event == ZKFS_ZK_UNWATCHED && zkfs_cache_names_expired(absent->fs))
-		absent->promised = false;
-	drop_and_tell(absent);
+	if (event == ZKFS_ZK_UNWATCHED && absent->fs->config.stale)
+		absent->stale = true;
+	else
+		lost(absent, event == ZKFS_ZK_UNWATCHED);
+}
+
+void zkfs_absent_found(struct zkfs_fs *fs)
+{
+	zkfs_list_for_each_safe(it, &fs->absents.used) {
+		struct zkfs_absent *absent =
+			zkfs_list_entry(it, struct zkfs_absent, used);
+
+		if (absent->stale)
+			lost(absent, true);
+	}
 }
 
 int zkfs_absents_init(struct zkfs_fs *fs, size_t max)
@@ -108,7 +128,7 @@ bool zkfs_absent_known(struct zkfs_fs *fs, const struct zkfs_node *parent,
 {
 	struct zkfs_absent *absent = find(fs, parent, name);
 
-	if (!absent || !absent->watch.live)
+	if (!absent || !(absent->watch.live || absent->stale))
 		return false;
 	zkfs_list_remove(&absent->used);
 	zkfs_list_append(&fs->absents.used, &absent->used);

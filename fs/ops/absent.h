@@ -53,6 +53,8 @@ void zkfs_absent_note(struct zkfs_fs *fs, struct zkfs_node *parent,
  * none (zkfs_notify_entry). */
 bool zkfs_absent_forget(struct zkfs_fs *fs, const struct zkfs_node *parent,
 			const char *name);
+/* There is a connection again: what was shown without one (-o stale) ends. */
+void zkfs_absent_found(struct zkfs_fs *fs);
 /* The directory, or one above it, has another path now. */
 void zkfs_absent_moved(struct zkfs_fs *fs, const struct zkfs_node *dir);
 

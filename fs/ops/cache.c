@@ -15,7 +15,8 @@
 
 struct zkfs_cached {
 	struct zkfs_fs *fs;
-	struct zkfs_node *node; /* NULL: not known yet, or let go */
+	struct zkfs_node *node; /* referenced: the kernel may forget it sooner.
+				 * NULL: not known yet, or let go */
 	struct zkfs_cover cover;
 	struct zkfs_zk_watch watches[_ZKFS_COVER_HALF_N];
 	struct zkfs_link used; /* fs->cache.cached, while there is a node */
@@ -54,12 +55,6 @@ bool zkfs_cache_names_expired(struct zkfs_fs *fs)
 	return cache->expiry == ZKFS_CACHE_TOLD;
 }
 
-void zkfs_cache_session(struct zkfs_fs *fs)
-{
-	if (zkfs_zk_connected(fs->zk))
-		fs->cache.expiry = ZKFS_CACHE_UNTOLD;
-}
-
 static void tell_event(struct zkfs_cached *cached, unsigned what,
 		       enum zkfs_zk_event event)
 {
@@ -75,6 +70,30 @@ static void tell_event(struct zkfs_cached *cached, unsigned what,
 	tell(cached->fs, cached->node, what);
 	if (what & ZKFS_COVER_REARM)
 		rearm(cached);
+}
+
+/* What was shown without a connection is so no more. */
+static void end_stale(struct zkfs_fs *fs)
+{
+	zkfs_list_for_each(it, &fs->cache.cached) {
+		struct zkfs_cached *cached =
+			zkfs_list_entry(it, struct zkfs_cached, used);
+
+		tell_event(cached, zkfs_cover_found(&cached->cover),
+			   ZKFS_ZK_UNWATCHED);
+	}
+	zkfs_absent_found(fs);
+}
+
+void zkfs_cache_session(struct zkfs_fs *fs)
+{
+	if (!zkfs_zk_connected(fs->zk)) {
+		fs->cache.lost_ms = zkfs_clock_ms();
+		return;
+	}
+	fs->cache.expiry = ZKFS_CACHE_UNTOLD;
+	if (fs->config.stale)
+		end_stale(fs);
 }
 
 /* Making and letting go */
@@ -94,18 +113,22 @@ static void cached_free(struct zkfs_cached *cached)
 	free(cached);
 }
 
-/* Parts it from its node; returns what the kernel was promised. It stays for
- * the request that is under way with its watch. */
-static unsigned let_go(struct zkfs_cached *cached)
+/* Parts it from its node, which may be freed; the kernel is told of what it was
+ * promised, as far as that is in `mask`. It stays for the request that is under
+ * way with its watch. */
+static void let_go(struct zkfs_cached *cached, unsigned mask)
 {
-	struct zkfs_cache *cache = &cached->fs->cache;
+	struct zkfs_fs *fs = cached->fs;
+	struct zkfs_cache *cache = &fs->cache;
+	struct zkfs_node *node = cached->node;
 	size_t len = cached->cover.data ? cached->cover.data->len : 0;
-	unsigned what = zkfs_cover_revoke(&cached->cover);
+
+	tell(fs, node, zkfs_cover_revoke(&cached->cover) & mask);
 
 	cache->n_bytes -= len;
 	cache->n_nodes--;
 	zkfs_list_remove(&cached->used);
-	cached->node->cached = NULL;
+	node->cached = NULL;
 	cached->node = NULL;
 	rearm_free(cached);
 	for (int half = 0; half < _ZKFS_COVER_HALF_N; half++)
@@ -113,7 +136,7 @@ static unsigned let_go(struct zkfs_cached *cached)
 			zkfs_zk_unwatch(cached->fs->zk, &cached->watches[half]);
 	if (!is_asked(cached))
 		cached_free(cached);
-	return what;
+	zkfs_tree_unref(&fs->tree, node);
 }
 
 static bool over_limits(const struct zkfs_cache *cache)
@@ -131,10 +154,9 @@ static void make_room(struct zkfs_fs *fs)
 	       (first = zkfs_list_first(&cache->cached))) {
 		struct zkfs_cached *cached =
 			zkfs_list_entry(first, struct zkfs_cached, used);
-		const struct zkfs_node *node = cached->node;
 
-		assert(node); /* what is in this list has one */
-		tell(fs, node, let_go(cached));
+		assert(cached->node); /* what is in this list has one */
+		let_go(cached, ZKFS_COVER_ATTR | ZKFS_COVER_NAME);
 	}
 }
 
@@ -154,6 +176,10 @@ static void on_fired(struct zkfs_cached *cached, enum zkfs_cover_half half,
 
 	if (!node)
 		return;
+	if (event == ZKFS_ZK_UNWATCHED && fs->config.stale) {
+		zkfs_cover_lost(&cached->cover, half);
+		return;
+	}
 	what = zkfs_cover_fired(&cached->cover, half, event, node->type,
 				&node->stat, zkfs_clock_ms());
 	fs->cache.n_bytes -= cached->cover.data ? 0 : len;
@@ -198,7 +224,7 @@ static void attach(struct zkfs_cached *cached, struct zkfs_node *node)
 {
 	struct zkfs_cache *cache = &cached->fs->cache;
 
-	cached->node = node;
+	cached->node = zkfs_tree_ref(node);
 	node->cached = cached;
 	cache->n_nodes++;
 	zkfs_list_append(&cache->cached, &cached->used);
@@ -206,14 +232,12 @@ static void attach(struct zkfs_cached *cached, struct zkfs_node *node)
 
 static void on_displaced(struct zkfs_node *node, bool moved)
 {
-	struct zkfs_fs *fs = node->cached->fs;
-	unsigned what = let_go(node->cached);
-
 	/* The kernel unlinks what this mount has unlinked; what it has moved it
 	 * keeps, under the new name. */
-	if (!moved && node->n_own_changes > 0)
-		what &= ~ZKFS_COVER_NAME;
-	tell(fs, node, what);
+	bool own = !moved && node->n_own_changes > 0;
+
+	let_go(node->cached,
+	       own ? ZKFS_COVER_ATTR : ZKFS_COVER_ATTR | ZKFS_COVER_NAME);
 }
 
 void zkfs_cache_init(struct zkfs_fs *fs, const struct zkfs_cache_limits *limits)
@@ -229,7 +253,7 @@ void zkfs_cache_fini(struct zkfs_fs *fs)
 
 	fs->tree.displaced = NULL;
 	while ((first = zkfs_list_first(&fs->cache.cached)))
-		(void)let_go(zkfs_list_entry(first, struct zkfs_cached, used));
+		let_go(zkfs_list_entry(first, struct zkfs_cached, used), 0);
 }
 
 void zkfs_cache_settled(struct zkfs_fs *fs, struct zkfs_node *node)
@@ -242,7 +266,7 @@ void zkfs_cache_settled(struct zkfs_fs *fs, struct zkfs_node *node)
 	if (!(cover->promised & ZKFS_COVER_NAME) ||
 	    zkfs_cover_has_name(cover, node->type, &node->stat))
 		return;
-	cover->promised &= ~ZKFS_COVER_NAME;
+	cover->promised &= (uint8_t)~ZKFS_COVER_NAME;
 	tell(fs, node, ZKFS_COVER_NAME);
 }
 
@@ -306,7 +330,22 @@ bool zkfs_cache_watches_version(const struct zkfs_node *node)
 
 bool zkfs_cache_has_children(const struct zkfs_node *node)
 {
-	return is_steady(node) && node->cached->cover.live[ZKFS_COVER_CHILD];
+	return is_steady(node) && zkfs_cover_has_children(&node->cached->cover);
+}
+
+void zkfs_cache_listed(struct zkfs_node *node)
+{
+	if (node->cached)
+		zkfs_cover_listed(&node->cached->cover);
+}
+
+int64_t zkfs_cache_stale_s(const struct zkfs_fs *fs,
+			   const struct zkfs_node *node)
+{
+	if (!is_steady(node) || !zkfs_cover_is_stale(&node->cached->cover) ||
+	    !zkfs_cover_has_attr(&node->cached->cover, node->type, &node->stat))
+		return -1;
+	return (zkfs_clock_ms() - fs->cache.lost_ms) / 1000;
 }
 
 double zkfs_cache_timeout(const struct zkfs_fs *fs)
@@ -505,17 +544,20 @@ static void on_rearmed(struct zkfs_zk_req *req,
 {
 	struct rearm *again = zkfs_container_of(req, struct rearm, req);
 	struct zkfs_cached *cached = again->cached;
-	struct zkfs_node *node = cached->node;
+	struct zkfs_node *node = zkfs_tree_ref(cached->node);
+	struct zkfs_fs *fs = cached->fs;
 
 	if (!reply->error && node->czxid == reply->stat->czxid) {
 		zkfs_tree_saw(node, reply->stat, zkfs_clock_ms());
-		zkfs_cache_answered(cached->fs, &again->ask, req, reply, node);
-		if (node->cached != cached)
-			return; /* there was no room for it */
+		zkfs_cache_answered(fs, &again->ask, req, reply, node);
 	}
-	rearm_free(cached);
-	if (!zkfs_cover_has_name(&cached->cover, node->type, &node->stat))
-		revoke(cached, node);
+	if (node->cached == cached) { /* else there was no room for it */
+		rearm_free(cached);
+		if (!zkfs_cover_has_name(&cached->cover, node->type,
+					 &node->stat))
+			revoke(cached, node);
+	}
+	zkfs_tree_unref(&fs->tree, node);
 }
 
 static void rearm(struct zkfs_cached *cached)

@@ -43,6 +43,7 @@ struct zkfs_cache {
 	size_t n_nodes;
 	size_t n_bytes;
 	enum zkfs_cache_expiry expiry; /* since the connection was lost */
+	int64_t lost_ms;	       /* when the connection was, last */
 	int64_t uncovered_until_ms; /* the kernel keeps what no watch covers */
 	uint64_t hits;
 	uint64_t misses;
@@ -69,6 +70,12 @@ bool zkfs_cache_has_version(const struct zkfs_node *node);
 bool zkfs_cache_watches_version(const struct zkfs_node *node);
 /* The directory's children are as they were when they were last listed. */
 bool zkfs_cache_has_children(const struct zkfs_node *node);
+/* They were listed just now: the kernel may keep that. */
+void zkfs_cache_listed(struct zkfs_node *node);
+/* With -o stale, without a connection: for how many seconds what is shown of
+ * the node may have been otherwise. -1: it is current, or is not shown. */
+int64_t zkfs_cache_stale_s(const struct zkfs_fs *fs,
+			   const struct zkfs_node *node);
 
 /* Fills kind and watch of a request about `node`; NULL: what is not known yet.
  * To be followed by _answered() or _given_up(). */

@@ -316,6 +316,7 @@ static void cover_dir(struct list_op *list, const struct zkfs_zk_reply *reply)
 		return;
 	zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
 	zkfs_cache_answered(op->fs, &op->ask, &op->zk, reply, op->node);
+	zkfs_cache_listed(op->node);
 }
 
 static void on_children(struct zkfs_zk_req *req,
@@ -434,12 +435,11 @@ void zkfs_dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 			on_settled);
 	zkfs_list_init(&dir->waiters);
 	fi->fh = dir->handle.fh;
-	/* The kernel's copy of the listing is good while the children's watch
-	 * is live; it compares the directory's mtime besides. Who is in a lock
-	 * is asked each time. */
-	fi->cache_readdir = zkfs_cache_has_children(op->node) &&
-			    !zkfs_lock_is_lock_node(fs, op->node);
-	fi->keep_cache = fi->cache_readdir;
+	/* The kernel's copy of a listing is good while the children's watch is
+	 * live; it compares the directory's mtime besides. Who is in a lock is
+	 * asked each time. */
+	fi->cache_readdir = !zkfs_lock_is_lock_node(fs, op->node);
+	fi->keep_cache = fi->cache_readdir && zkfs_cache_has_children(op->node);
 	if (!zkfs_reply_open(op, fi))
 		zkfs_dir_drop(fs, &dir->handle);
 }

@@ -54,6 +54,7 @@ struct zkfs_fs_config {
 	struct zkfs_attr_style style;
 	bool sync;
 	bool strict;
+	bool stale;	/* show what is known without a connection, too */
 	bool sync_open; /* each open sees what any client did before */
 	int64_t timeo_ms;
 	bool hard;

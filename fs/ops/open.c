@@ -88,6 +88,38 @@ static bool is_node(struct zkfs_node *node, const struct zkfs_stat *stat)
 	       zkfs_attr_type(stat, false) != ZKFS_TYPE_DIR;
 }
 
+/* The data of the version that was found; false: there is none yet, or it was
+ * answered. */
+static bool get_data(struct open_op *open, const struct zkfs_zk_reply *reply,
+		     struct zkfs_buf **ret_data)
+{
+	struct zkfs_op *op = &open->op;
+
+	if (open->file->commit.flags & ZKFS_COMMIT_TRUNC)
+		return true;
+	if (op->zk.kind == ZKFS_ZK_EXISTS) {
+		struct zkfs_buf *data = zkfs_cache_data(op->fs, op->node);
+
+		/* Not what was kept through the time without a watch. */
+		if (!data) {
+			op->zk.kind = ZKFS_ZK_GET;
+			op->zk.watch = NULL;
+			zkfs_zk_submit(op->fs->zk, &op->zk);
+			return false;
+		}
+		*ret_data = zkfs_buf_ref(data);
+		return true;
+	}
+	*ret_data = zkfs_buf_new(reply->data, reply->len);
+	if (!*ret_data) {
+		zkfs_reply_error(op, -ENOMEM);
+		return false;
+	}
+	if (zkfs_cache_has_version(op->node))
+		zkfs_cache_keep(op->fs, op->node, *ret_data);
+	return true;
+}
+
 static void on_open(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
@@ -108,18 +140,11 @@ static void on_open(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 		zkfs_reply_error(op, -ESTALE);
 		return;
 	}
-	if (req->kind == ZKFS_ZK_GET) {
-		data = zkfs_buf_new(reply->data, reply->len);
-		if (!data) {
-			zkfs_reply_error(op, -ENOMEM);
-			return;
-		}
-	}
 	open->file->stat = *reply->stat;
 	zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
 	zkfs_cache_answered(op->fs, &op->ask, req, reply, op->node);
-	if (data && zkfs_cache_has_version(op->node))
-		zkfs_cache_keep(op->fs, op->node, data);
+	if (!get_data(open, reply, &data))
+		return;
 	zkfs_commit_base(&open->file->commit, data, reply->stat->version);
 	zkfs_buf_unref(data);
 	open_answer(open);
@@ -134,7 +159,9 @@ static bool open_cached(struct open_op *open)
 	struct zkfs_buf *data =
 		trunc ? NULL : zkfs_cache_data(open->op.fs, node);
 
-	if (trunc ? !zkfs_cache_has_version(node) : !data)
+	/* A write does not rest on what may be stale. */
+	if ((!trunc && !data) ||
+	    (file->writable && !zkfs_cache_has_version(node)))
 		return false;
 	file->stat = node->stat;
 	zkfs_commit_base(&file->commit, data, node->stat.version);

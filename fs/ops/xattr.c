@@ -26,6 +26,10 @@ static const char *const foreign[] = {"security.", "system."};
  * tells nothing of the file it is in no list. */
 #define TIMEOUT "user.zk.timeout"
 
+/* For how many seconds what is shown may have been otherwise (-o stale); none
+ * where it is current. */
+#define STALE "user.zk.stale"
+
 /* Longest value: a path, which fits a request. */
 #define VALUE_MAX (64 * 1024)
 
@@ -45,8 +49,9 @@ static bool is_foreign(const char *name)
 
 static bool is_ours(const char *name)
 {
-	return strcmp(name, TIMEOUT) == 0 || zkfs_xattrs_known(name) ||
-	       zkfs_aclattr_known(name) || zkfs_lockattr_known(name);
+	return strcmp(name, TIMEOUT) == 0 || strcmp(name, STALE) == 0 ||
+	       zkfs_xattrs_known(name) || zkfs_aclattr_known(name) ||
+	       zkfs_lockattr_known(name);
 }
 
 static void xattr_fini(struct zkfs_op *op)
@@ -54,32 +59,34 @@ static void xattr_fini(struct zkfs_op *op)
 	free(zkfs_container_of(op, struct xattr_op, op)->attribute);
 }
 
-static void on_stat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+static void answer_stat(struct xattr_op *xattr, const struct zkfs_stat *stat)
 {
-	struct xattr_op *xattr =
-		zkfs_container_of(zkfs_op_from_zk(req), struct xattr_op, op);
-	zkfs_autofree char *value = NULL;
+	zkfs_autofree char *value = malloc(VALUE_MAX);
 	ssize_t len;
 
-	if (reply->error == ZKFS_E_NONODE) {
-		zkfs_reply_error(xattr, -ESTALE);
-		return;
-	}
-	if (reply->error) {
-		zkfs_reply_zk_error(xattr, reply->error);
-		return;
-	}
-	value = malloc(VALUE_MAX);
 	if (!value) {
 		zkfs_reply_error(xattr, -ENOMEM);
 		return;
 	}
-	len = zkfs_xattrs_get(xattr->attribute, xattr->op.path, reply->stat,
-			      value, VALUE_MAX);
+	len = zkfs_xattrs_get(xattr->attribute, xattr->op.path, stat, value,
+			      VALUE_MAX);
 	if (len < 0)
 		zkfs_reply_error(xattr, (int)len);
 	else
 		zkfs_reply_xattr(xattr, value, (size_t)len, xattr->size);
+}
+
+static void on_stat(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
+{
+	struct xattr_op *xattr =
+		zkfs_container_of(zkfs_op_from_zk(req), struct xattr_op, op);
+
+	if (reply->error == ZKFS_E_NONODE)
+		zkfs_reply_error(xattr, -ESTALE);
+	else if (reply->error)
+		zkfs_reply_zk_error(xattr, reply->error);
+	else
+		answer_stat(xattr, reply->stat);
 }
 
 static void get_timeout(fuse_req_t req, fuse_ino_t ino, size_t size)
@@ -96,6 +103,25 @@ static void get_timeout(fuse_req_t req, fuse_ino_t ino, size_t size)
 	zkfs_reply_xattr(op, value, (size_t)len, size);
 }
 
+static void get_stale(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct zkfs_op *op =
+		zkfs_op_new(req, ZKFS_OP_GETXATTR, ino, sizeof(*op));
+	int64_t seconds;
+	char value[24];
+	int len;
+
+	if (!op)
+		return;
+	seconds = zkfs_cache_stale_s(op->fs, op->node);
+	if (seconds < 0) {
+		zkfs_reply_error(op, -ENODATA);
+		return;
+	}
+	len = snprintf(value, sizeof(value), "%lld", (long long)seconds);
+	zkfs_reply_xattr(op, value, (size_t)len, size);
+}
+
 void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		    size_t size)
 {
@@ -103,6 +129,10 @@ void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 	if (strcmp(name, TIMEOUT) == 0) {
 		get_timeout(req, ino, size);
+		return;
+	}
+	if (strcmp(name, STALE) == 0) {
+		get_stale(req, ino, size);
 		return;
 	}
 	if (zkfs_lockattr_known(name)) {
@@ -132,6 +162,10 @@ void zkfs_xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 	xattr->attribute = strdup(name);
 	if (!xattr->attribute) {
 		zkfs_reply_error(xattr, -ENOMEM);
+		return;
+	}
+	if (zkfs_cache_stale_s(xattr->op.fs, xattr->op.node) >= 0) {
+		answer_stat(xattr, &xattr->op.node->stat);
 		return;
 	}
 	xattr->op.zk.kind = ZKFS_ZK_EXISTS;

@@ -374,6 +374,105 @@ os.close(fd)
 	is_absent "$A/no"
 }
 
+stale_for() {
+	[ "$(getfattr --only-values -n user.zk.stale "$1")" -ge "$2" ]
+} 2>/dev/null
+
+is_current() {
+	! getfattr -n user.zk.stale "$1" >/dev/null 2>&1
+}
+
+# served REQUEST: how many of the kind have been answered.
+served() {
+	sed -n "s/^zkfs_server_request_duration_seconds_count{request=\"$1\"} //p" \
+		"$A/.zkfs/metrics"
+}
+
+@test "cache: -o stale shows what was known while the server is away" {
+	local i gets
+	zk create /f data
+	zk create /d/x 1
+	zk create /d/gone 1
+	zk create /changed one
+	zk create /locks/x
+	mount_by_proxy stale,session_timeout=1,timeo=1.5
+	warm "$A" "$A/f" "$A/no" "$A/changed" "$A/d" "$A/d/x" "$A/d/gone"
+	is_current "$A/f"
+	fails "No such attribute" getfattr -n user.zk.stale "$A/f"
+	kill -STOP "$PROXY"
+	within 10 grep -q "lost the connection" A.log
+	zk_as other set /changed three
+	zk_as other delete /d/gone
+	zk_as other create /no now
+	# What the kernel kept for a second is over, too.
+	within 20 stale_for "$A/f" 2
+	for i in 1 2; do
+		is "$(cat "$A/f" "$A/changed")" dataone
+		is "$(stat -c %s "$A/changed")" 3
+		is "$(ls "$A/d")" $'gone\nx'
+		is_absent "$A/no"
+		is "$(getfattr --only-values -n user.zk.version "$A/f")" 0
+	done
+	stale_for "$A/d" 2
+	fails "Connection timed out" cat "$A/d/other"
+	fails "Connection timed out" sync "$A/d"
+	fails "Connection timed out" bash -c 'echo x >"$1"' bash "$A/f"
+	fails "Connection timed out" bash -c 'echo x >>"$1"' bash "$A/f"
+	fails "Connection timed out" rm "$A/d/x"
+	fails "Connection timed out" mkdir "$A/e"
+	fails "Connection timed out" flock "$A/f" true
+	fails "Connection timed out" flock "$A/locks/x/.lock" true
+	kill -CONT "$PROXY"
+	within 20 is_current "$A/f"
+	within 20 content_is "$A/changed" three
+	is "$(ls "$A/d")" x
+	is_absent "$A/d/gone"
+	is "$(cat "$A/no")" now
+	is "$(zk get /f)" data
+	# What has not changed is not fetched again.
+	gets=$(served get)
+	is "$(cat "$A/f")" data
+	is "$(served get)" "$gets"
+	is_current "$A/f"
+}
+
+@test "cache: after a reconnect only what has changed is fetched again" {
+	local i before
+	for i in 1 2 3 4 5 6 7 8; do
+		zk create "/$i" one
+	done
+	mount_by_proxy session_timeout=4
+	warm "$A"/[1-8]
+	kill -STOP "$PROXY"
+	within 10 grep -q "lost the connection" A.log
+	zk_as other set /3 three
+	kill -CONT "$PROXY"
+	within 20 stat "$A/1" >/dev/null 2>&1
+	before=$(served get)
+	is "$(cat "$A"/[1-8])" oneonethreeoneoneoneoneone
+	is "$(($(served get) - before))" 1
+}
+
+@test "cache: a listing that is known costs nothing from the second time on" {
+	local before
+	zk create /d/x 1
+	zk_mount A
+	warm "$A"
+	# The first one, of a directory that nobody has looked at.
+	is "$(ls "$A/d")" x
+	ls "$A/d" >/dev/null
+	before=$(served children)
+	is "$(ls "$A/d")" x
+	is "$(served children)" "$before"
+	zk create /d/y 1
+	is "$(ls "$A/d")" $'x\ny'
+	zk delete /d/x
+	# Watched again by a look at the directory, and not by a listing.
+	stat "$A/d" >/dev/null
+	stat "$A/d" >/dev/null
+	is "$(ls "$A/d")" y
+}
+
 @test "cache: nor after the session has expired" {
 	zk create /f one
 	zk create /d/x 1

@@ -780,6 +780,7 @@ static void test_help_against_the_options(void **state)
 		"locks_max",	"locks_user_max",
 		"data_max",	"data_user_max",
 		"listing_max",	"path_max",
+		"stale",
 	};
 	const char *at = strstr(zkfs_opts_help(), "\nMount options");
 	size_t n = 0;
