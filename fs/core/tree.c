@@ -56,6 +56,14 @@ static void make_current(struct zkfs_tree *tree, struct zkfs_node *node)
 		      name_hash(node->parent, node->name));
 }
 
+static void unlist(struct zkfs_tree *tree, struct zkfs_node *node)
+{
+	if (!node->current)
+		return;
+	node->current = false;
+	zkfs_hash_remove(&tree->by_name, &node->by_name);
+}
+
 int zkfs_tree_init(struct zkfs_tree *tree)
 {
 	*tree = (struct zkfs_tree){.last_id = 0};
@@ -75,12 +83,16 @@ int zkfs_tree_init(struct zkfs_tree *tree)
 
 void zkfs_tree_fini(struct zkfs_tree *tree)
 {
-	struct zkfs_hash_link *it;
+	struct zkfs_hash_link *it, *next;
 
-	while ((it = zkfs_hash_next(&tree->by_name, NULL)))
-		zkfs_hash_remove(&tree->by_name, it);
-	while ((it = zkfs_hash_next(&tree->by_id, NULL)))
-		node_free(tree, zkfs_container_of(it, struct zkfs_node, by_id));
+	for (it = zkfs_hash_next(&tree->by_id, NULL); it; it = next) {
+		struct zkfs_node *node =
+			zkfs_container_of(it, struct zkfs_node, by_id);
+
+		next = zkfs_hash_next(&tree->by_id, it);
+		unlist(tree, node);
+		node_free(tree, node);
+	}
 	zkfs_hash_fini(&tree->by_name);
 	zkfs_hash_fini(&tree->by_id);
 	tree->root = NULL;
@@ -191,14 +203,6 @@ void zkfs_tree_forget(struct zkfs_tree *tree, uint64_t id, uint64_t n)
 	node->n_lookups -= n < node->n_lookups ? n : node->n_lookups;
 	if (node->n_lookups == 0)
 		zkfs_tree_unref(tree, node);
-}
-
-static void unlist(struct zkfs_tree *tree, struct zkfs_node *node)
-{
-	if (!node->current)
-		return;
-	node->current = false;
-	zkfs_hash_remove(&tree->by_name, &node->by_name);
 }
 
 static void displace(struct zkfs_tree *tree, struct zkfs_node *node, bool moved)

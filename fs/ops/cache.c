@@ -72,6 +72,15 @@ static void tell_event(struct zkfs_cached *cached, unsigned what,
 		rearm(cached);
 }
 
+/* Nothing that the kernel was promised holds any more. */
+static void revoke(struct zkfs_cached *cached)
+{
+	unsigned what = cached->cover.promised;
+
+	cached->cover.promised = 0;
+	tell(cached->fs, cached->node, what);
+}
+
 /* What was shown without a connection is so no more. */
 static void end_stale(struct zkfs_fs *fs)
 {
@@ -85,10 +94,26 @@ static void end_stale(struct zkfs_fs *fs)
 	zkfs_absent_found(fs);
 }
 
+/* Names that the kernel keeps until the server has been asked again. */
+static void end_rearms(struct zkfs_fs *fs)
+{
+	zkfs_list_for_each(it, &fs->cache.cached) {
+		struct zkfs_cached *cached =
+			zkfs_list_entry(it, struct zkfs_cached, used);
+
+		if (!cached->rearm)
+			continue;
+		rearm_free(cached);
+		revoke(cached);
+	}
+}
+
 void zkfs_cache_session(struct zkfs_fs *fs)
 {
 	if (!zkfs_zk_connected(fs->zk)) {
 		fs->cache.lost_ms = zkfs_clock_ms();
+		if (!fs->config.stale)
+			end_rearms(fs);
 		return;
 	}
 	fs->cache.expiry = ZKFS_CACHE_UNTOLD;
@@ -531,14 +556,6 @@ static void rearm_free(struct zkfs_cached *cached)
 	free(again);
 }
 
-static void revoke(struct zkfs_cached *cached, const struct zkfs_node *node)
-{
-	unsigned what = cached->cover.promised;
-
-	cached->cover.promised = 0;
-	tell(cached->fs, node, what);
-}
-
 static void on_rearmed(struct zkfs_zk_req *req,
 		       const struct zkfs_zk_reply *reply)
 {
@@ -555,7 +572,7 @@ static void on_rearmed(struct zkfs_zk_req *req,
 		rearm_free(cached);
 		if (!zkfs_cover_has_name(&cached->cover, node->type,
 					 &node->stat))
-			revoke(cached, node);
+			revoke(cached);
 	}
 	zkfs_tree_unref(&fs->tree, node);
 }
@@ -570,7 +587,7 @@ static void rearm(struct zkfs_cached *cached)
 		again->path = zkfs_tree_path(cached->node);
 	if (!again || !again->path) {
 		free(again);
-		revoke(cached, cached->node);
+		revoke(cached);
 		return;
 	}
 	cached->rearm = again;

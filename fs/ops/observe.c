@@ -305,10 +305,12 @@ static void dir_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 
 static void forget_names(struct zkfs_observed *dir)
 {
-	struct zkfs_hash_link *it;
+	struct zkfs_hash_link *it, *next;
 
-	while ((it = zkfs_hash_next(&dir->names, NULL)))
+	for (it = zkfs_hash_next(&dir->names, NULL); it; it = next) {
+		next = zkfs_hash_next(&dir->names, it);
 		name_free(name_at(it));
+	}
 	dir->listed = false;
 }
 
