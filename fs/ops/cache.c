@@ -512,6 +512,16 @@ void zkfs_cache_keep(struct zkfs_fs *fs, struct zkfs_node *node,
 	make_room(fs);
 }
 
+/* The paths that are watched are as many as may be: the next look has room. */
+static void make_way(struct zkfs_cached *cached)
+{
+	struct zkfs_link *first = zkfs_list_first(&cached->fs->cache.cached);
+
+	if (first != &cached->used)
+		let_go(zkfs_list_entry(first, struct zkfs_cached, used),
+		       ZKFS_COVER_ATTR | ZKFS_COVER_NAME);
+}
+
 void zkfs_cache_answered(struct zkfs_fs *fs, struct zkfs_cache_ask *ask,
 			 const struct zkfs_zk_req *req,
 			 const struct zkfs_zk_reply *reply,
@@ -534,6 +544,8 @@ void zkfs_cache_answered(struct zkfs_fs *fs, struct zkfs_cache_ask *ask,
 			    cached->watches[ask->ask.half].live);
 	fs->cache.n_bytes -= cached->cover.data ? 0 : was;
 	touch(cached);
+	if (!cached->watches[ask->ask.half].live)
+		make_way(cached);
 	make_room(fs);
 }
 

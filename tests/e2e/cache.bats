@@ -257,6 +257,172 @@ has_no_name() {
 	done
 }
 
+# What a change does to what is seen of /p/f by another client, in a table:
+#
+#   NAME; before; the change; cat; stat; ls of /p; whether poll tells
+#
+# before and change are commands of zk, with / between; `-`: nothing, or that it
+# is not there.
+readonly changes='
+data; create /p/f one; set /p/f three; three; regular file 5; f; tells
+data, to nothing; create /p/f one; set /p/f; ; regular empty file 0; f; tells
+creation; create /p/g 1; create /p/f one; one; regular file 3; f g; -
+creation of a directory; create /p/g 1; create /p/f; -; directory 0; f g; -
+deletion; create /p/f one / create /p/g 1; delete /p/f; -; -; g; tells
+made again; create /p/f one; delete /p/f / create /p/f three; three; regular file 5; f; tells
+made again as a directory; create /p/f one; delete /p/f / create /p/f; -; directory 0; f; tells
+file to directory; create /p/f one; create /p/f/kid 1; -; directory 0; f; -
+directory to file; create /p/f one / create /p/f/kid 1; delete /p/f/kid; one; regular file 3; f; -
+empty directory to file; create /p/f; set /p/f now; now; regular file 3; f; -
+its ACL; create /p/f one; protect /p/f world anyone read write; one; regular file 3; f; -
+moved away; create /p/f one; create /p/g one / delete /p/f; -; -; g; tells
+moved here; create /p/g one; create /p/f one / delete /p/g; one; regular file 3; f; -
+moved onto it; create /p/f one / create /p/g three; set /p/f three / delete /p/g; three; regular file 5; f; tells
+'
+
+# commands LIST: each of them.
+commands() {
+	local command words
+
+	[ "$1" != - ] || return 0
+	while IFS= read -r command; do
+		read -ra words <<<"$command"
+		zk "${words[@]}"
+	done <<<"${1// \/ /$'\n'}"
+}
+
+# reads PATH WORDS: `-`: it cannot be read as a file.
+reads() {
+	if [ "$2" = - ]; then
+		! cat "$1" >/dev/null 2>&1
+	else
+		content_is "$1" "$2"
+	fi
+}
+
+# looks PATH WORDS
+looks() {
+	if [ "$2" = - ]; then
+		is_absent "$1" && [ ! -e "$1" ]
+	else
+		[ -e "$1" ] && [ "$(stat -c '%F %s' "$1" 2>/dev/null)" = "$2" ]
+	fi
+}
+
+# polled PATH: goes on when it is told of a change there.
+polled() {
+	py '
+fd = os.open(A[0], os.O_RDONLY)
+os.pread(fd, 99, 0)
+watch = select.poll()
+watch.register(fd, select.POLLPRI)
+print("ready", flush=True)
+same(watch.poll(20000), [(fd, select.POLLPRI | select.POLLERR)])
+' "$1" >polled.out 2>&1 &
+	POLLED=$!
+	within 20 grep -q ready polled.out
+}
+
+see_change() {
+	local f=$A/p/f
+
+	commands "$2"
+	warm "$A" "$A/p" "$f" "$A/p/g"
+	[ "$7" = - ] || polled "$f"
+	commands "$3"
+	seen reads "$f" "$4"
+	seen looks "$f" "$5"
+	seen listing_is "$A/p" "$6 "
+	if [ "$7" != - ]; then
+		wait "$POLLED" || fail "$1: poll: $(cat polled.out)"
+	fi
+	zk rmr /p
+	seen is_absent "$A/p"
+}
+
+see_changes() {
+	local name before change content stat names told n=0
+
+	while IFS=';' read -r name before change content stat names told; do
+		[ -n "$name" ] || continue
+		see_change "$name" "${before# }" "${change# }" "${content# }" \
+			"${stat# }" "${names# }" "${told# }"
+		n=$((n + 1))
+	done <<<"$changes"
+	is "$n" 14
+}
+
+@test "cache: every kind of change, by every call" {
+	zk_mount A
+	see_changes
+}
+
+@test "cache: every kind of change, by every call, without a cache" {
+	zk_mount A cache_nodes=0
+	see_changes
+}
+
+@test "cache: the data of a directory" {
+	local options
+	for options in '' cache_nodes=0; do
+		zk_mount A "$options"
+		zk create /d/x 1
+		warm "$A/d" "$A/d/.data" "$A/d/x"
+		zk set /d text
+		seen content_is "$A/d/.data" text
+		seen listing_is "$A/d" ".data x "
+		seen size_is "$A/d/.data" 4
+		warm "$A/d" "$A/d/.data" "$A/d/x"
+		zk set /d ""
+		seen listing_is "$A/d" "x "
+		zk_umount A
+		zk rmr /d
+	done
+}
+
+# Of this mount, at the server.
+watched_paths() {
+	zk_word wchc | awk -v id="${MOUNT_SESSION[A]}" '
+		/^0x/ { ours = $1 == id; next }
+		ours && NF { print $1 }'
+}
+
+is_watched() {
+	watched_paths | grep -q "/$1\$"
+}
+
+at_most() {
+	[ "$("${@:2}" | wc -l)" -le "$1" ]
+}
+
+@test "cache: the paths over the budget are let go, the oldest first" {
+	local i
+	for i in {10..49}; do
+		zk create "/w/$i" "$i"
+	done
+	# Some ten files: a path is of 13 bytes, and counted with 4 more, twice.
+	zk_mount A watch_paths=400
+	for i in {10..49}; do
+		warm "$A/w/$i"
+	done
+	within 20 at_most 23 watched_paths
+	is_watched 49
+	! is_watched 10 || fail "the oldest is watched still"
+	# What is used again comes back.
+	warm "$A/w/10" "$A/w/10"
+	within 20 is_watched 10
+	within 20 at_most 23 watched_paths
+	# And all of it is right.
+	for i in {10..49}; do
+		zk set "/w/$i" "new$i"
+	done
+	for i in {10..49}; do
+		is "$(cat "$A/w/$i")" "new$i"
+	done
+	zk delete /w/10
+	seen is_absent "$A/w/10"
+}
+
 # On both mounts at once: what is written under a lock rests on what the one
 # before has written.
 @test "cache: a counter under a lock" {
