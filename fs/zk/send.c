@@ -1,8 +1,11 @@
 /* send: see send.h. */
 #include "fs/zk/send.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "fs/base/util.h"
 #include "fs/zk/acl.h"
@@ -270,7 +273,16 @@ bool zkfs_send_ready(const struct zkfs_zk *zk)
 	return has_room(zk) && zkfs_outbox_first(&zk->outbox);
 }
 
-void zkfs_send_pump(struct zkfs_zk *zk)
+/* The library sends each request at once, and in two pieces, each of which
+ * wakes the server: what goes out in one turn goes out together. */
+static void hold_together(const struct zkfs_zk *zk, int hold)
+{
+	if (zk->fd >= 0)
+		(void)setsockopt(zk->fd, IPPROTO_TCP, TCP_CORK, &hold,
+				 sizeof(hold));
+}
+
+static void send_all(struct zkfs_zk *zk)
 {
 	while (has_room(zk)) {
 		struct zkfs_zk_req *req = zkfs_outbox_first(&zk->outbox);
@@ -288,4 +300,15 @@ void zkfs_send_pump(struct zkfs_zk *zk)
 			zk->interest_ms = 0;
 		}
 	}
+}
+
+void zkfs_send_pump(struct zkfs_zk *zk)
+{
+	if (!has_room(zk) || !zkfs_outbox_first(&zk->outbox)) {
+		send_all(zk);
+		return;
+	}
+	hold_together(zk, 1);
+	send_all(zk);
+	hold_together(zk, 0);
 }
