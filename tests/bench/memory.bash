@@ -42,9 +42,24 @@ make_large() {
 	done
 }
 
+# A directory of 100,000 (section memory): all of them at once.
+run_wide() {
+	local us exists
+
+	start_mount wide
+	exists=$(bare exists /many) || exit 1
+	us=$(ops ls "$scratch/wide/many") || exit 1
+	stop_mount wide
+	printf '\nls -l of a directory of %s:\n\n' "$n_nodes"
+	crowd_line "seconds" "$(compute "$us / 1e6")" - -
+	crowd_line "... of as many exists in a pipeline" \
+		"$(compute "$us / $exists" %.2f)" - -
+}
+
 run_large() {
 	local before since us grown peak requests
 
+	[ ! -e "$scratch/many" ] || run_wide
 	make_large
 	start_mount large "" /large
 	before=$(memory large VmRSS)
