@@ -418,7 +418,8 @@ static int serve(struct daemon *d)
 	d->loop.ready_arg = d;
 	error = zkfs_loop_run(&d->loop);
 	if (error)
-		zkfs_error("the FUSE device failed: %s", strerror(-error));
+		zkfs_error("the FUSE device failed under '%s': %s; unmounting",
+			   d->path, strerror(-error));
 	tear_down(d);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

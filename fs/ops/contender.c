@@ -259,7 +259,8 @@ static void on_lost(struct zkfs_contender *contender)
 {
 	if (contender->owner && !contender->broken) {
 		contender->fs->metrics.counters.locks_lost++;
-		zkfs_warning("\"%s\": the lock of \"%s\" is lost",
+		zkfs_warning("\"%s\": the lock of \"%s\" is lost; its holder "
+			     "gets EIO",
 			     contender->lock, contender->label);
 	}
 	contender->broken = true;

@@ -319,7 +319,9 @@ static void end_session(struct zkfs_zk *zk, enum zkfs_session_state state)
 static void entered_expired(struct zkfs_zk *zk)
 {
 	zk->metrics.expiries++;
-	zkfs_warning("session 0x%" PRIx64 " has expired", zk->session_id);
+	zkfs_warning("session 0x%" PRIx64 " has expired: its locks are lost, "
+		     "files open for writing answer ESTALE; opening a new one",
+		     zk->session_id);
 	end_session(zk, ZKFS_SESSION_EXPIRED);
 	next_session(zk);
 }

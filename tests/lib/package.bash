@@ -4,7 +4,7 @@
 # the groups that run without being named: it needs root and changes the
 # machine.
 
-package_needs=(debhelper dpkg-dev fakeroot lintian)
+package_needs=(debhelper dpkg-dev fakeroot lintian systemd-container)
 # The suite is the package's own (packaging/debian/tests); these ask for what is
 # different when it is installed.
 package_suite=(install mount service completion systemd read zkfs_lock
@@ -80,6 +80,9 @@ group_package() {
 	check "it is installed" package_apt install "$(package_file)"
 	package_e2e "${package_suite[@]}"
 	check "an upgrade leaves a mount alone" package_upgrade
+	TMPDIR=$scratch limited 300 tests/lib/boot "$(package_file)" \
+		>"$scratch/boot.tap"
+	count_tap "$scratch/boot.tap"
 	check "it is purged" package_apt purge zkfs
 	check "nothing is left" package_is_gone
 }
