@@ -6,6 +6,7 @@
 
 #include "fs/base/clock.h"
 #include "fs/base/log.h"
+#include "fs/zk/guard.h"
 #include "fs/zk/private.h"
 
 /* zookeeper_process() takes one packet a call: so many in one turn. */
@@ -20,6 +21,17 @@ void zkfs_connection_none(struct zkfs_zk *zk)
 	zk->attempt_ms = ZKFS_NEVER;
 	zk->torn = false;
 	zk->cut = false;
+}
+
+static int interest(struct zkfs_zk *zk, int *ret_fd, int *ret_events,
+		    struct timeval *ret_tv)
+{
+	int rc;
+
+	zkfs_guard_connects(true);
+	rc = zookeeper_interest(zk->zh, ret_fd, ret_events, ret_tv);
+	zkfs_guard_connects(false);
+	return rc;
 }
 
 /* The library has closed its socket: ask it for the next one. */
@@ -84,7 +96,7 @@ static void heal(struct zkfs_zk *zk, int64_t now_ms)
 	if (!zk->zh || now_ms < zk->interest_ms)
 		return;
 	zkfs_connection_none(zk);
-	if (zookeeper_interest(zk->zh, &zk->fd, &events, &tv) == ZOK)
+	if (interest(zk, &zk->fd, &events, &tv) == ZOK)
 		cut(zk);
 	ended(zk);
 	zkfs_session_settle(zk);
@@ -163,7 +175,7 @@ void zkfs_connection_ask(struct zkfs_zk *zk, int64_t now_ms)
 	 * as often as it is asked. */
 	if (!zk->zh || zk->torn || (zk->fd < 0 && now_ms < zk->interest_ms))
 		return;
-	rc = zookeeper_interest(zk->zh, &fd, &events, &tv);
+	rc = interest(zk, &fd, &events, &tv);
 	if (rc != ZOK) {
 		interest_failed(zk, rc, fd, now_ms);
 		return;
