@@ -355,6 +355,7 @@ os.close(fd)' "$A/f" "$A/d"
 	exec 9<>"$A/f"
 	exec 8<"$A/f"
 	timeout 280 /usr/bin/python3 "$E2E_DIR/bin/interrupts.py" "$A" 9 8 \
-		"$PROXY_ORDERS"
+		"$PROXY_ORDERS" >interrupts.log ||
+		fail "$(cat interrupts.log)"
 	exec 8<&- 9>&-
 }

@@ -153,6 +153,7 @@ def wait_until(words, condition):
 
 def try_one(what, when, number):
     """Whether it had to wait."""
+    began = time.monotonic()
     words = "%s, %s, %s" % (what, when, number.name)
     attempt = Attempt(what)
     seen = []
@@ -171,6 +172,9 @@ def try_one(what, when, number):
         if error != errno.EINTR:
             fail("%s: ended with %s" % (words, error))
     os.close(attempt.reader)
+    print("%s: %s after %.1f s" % (
+        words, "waited, and ended" if waited else "answered",
+        time.monotonic() - began), flush=True)
     return waited
 
 
@@ -192,4 +196,5 @@ try_all("hung")
 order("refuse")
 try_all("dead")
 # What is open can be closed, and that be answered.
+order("flow")
 order("accept")
