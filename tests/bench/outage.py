@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
 
 from historian.ways import Ways  # noqa: E402
 from kazoo.client import KazooClient  # noqa: E402
-from torturing.children import die_with_parent, within  # noqa: E402
+from torturing.children import die_with_parent  # noqa: E402
 from torturing.ensemble import Ensemble  # noqa: E402
 from torturing.mounts import Mount, end_by_force  # noqa: E402
 
@@ -127,6 +127,5 @@ def main():
         ensemble.stop()
 
 
-within(0, lambda: True)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
 main()
