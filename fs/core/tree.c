@@ -231,7 +231,9 @@ static void adopt_next(struct zkfs_node *node)
 }
 
 struct nodes {
-	struct zkfs_node **all; /* referenced */
+	struct {
+		struct zkfs_node *node; /* referenced */
+	} * all;
 	size_t n;
 };
 
@@ -242,7 +244,8 @@ static int nodes_below(struct zkfs_tree *tree, struct zkfs_node *above,
 {
 	struct zkfs_hash_link *it = NULL;
 
-	*nodes = (struct nodes){.all = calloc(tree->by_id.n, sizeof(above))};
+	*nodes = (struct nodes){
+		.all = calloc(tree->by_id.n, sizeof(*nodes->all))};
 	if (!nodes->all)
 		return -ENOMEM;
 	while ((it = zkfs_hash_next(&tree->by_id, it))) {
@@ -251,7 +254,7 @@ static int nodes_below(struct zkfs_tree *tree, struct zkfs_node *above,
 
 		if (node != above && node->current &&
 		    zkfs_tree_below(node, above))
-			nodes->all[nodes->n++] = zkfs_tree_ref(node);
+			nodes->all[nodes->n++].node = zkfs_tree_ref(node);
 	}
 	return 0;
 }
@@ -259,9 +262,11 @@ static int nodes_below(struct zkfs_tree *tree, struct zkfs_node *above,
 static void adopt_all(struct zkfs_tree *tree, struct nodes *nodes)
 {
 	for (size_t i = 0; i < nodes->n; i++) {
-		adopt_next(nodes->all[i]);
-		displace(tree, nodes->all[i], true);
-		zkfs_tree_unref(tree, nodes->all[i]);
+		struct zkfs_node *node = nodes->all[i].node;
+
+		adopt_next(node);
+		displace(tree, node, true);
+		zkfs_tree_unref(tree, node);
 	}
 	free(nodes->all);
 }

@@ -368,6 +368,8 @@ static void keep(struct zkfs_node *node, int64_t mzxid)
 	if (!is_steady(node) || !cached_at(node)->cover.live[ZKFS_COVER_DATA])
 		return;
 	buf = zkfs_buf_new(&mzxid, sizeof(mzxid));
+	if (!buf)
+		abort();
 	zkfs_cover_keep(&cached_at(node)->cover, buf, &node->stat);
 	zkfs_buf_unref(buf);
 }
