@@ -148,6 +148,7 @@ static void let_go(struct zkfs_cached *cached, unsigned mask)
 	struct zkfs_node *node = cached->node;
 	size_t len = cached->cover.data ? cached->cover.data->len : 0;
 
+	assert(node); /* what is in the list has one */
 	tell(fs, node, zkfs_cover_revoke(&cached->cover) & mask);
 
 	cache->n_bytes -= len;
@@ -180,7 +181,6 @@ static void make_room(struct zkfs_fs *fs)
 		struct zkfs_cached *cached =
 			zkfs_list_entry(first, struct zkfs_cached, used);
 
-		assert(cached->node); /* what is in this list has one */
 		let_go(cached, ZKFS_COVER_ATTR | ZKFS_COVER_NAME);
 	}
 }
