@@ -95,7 +95,7 @@ shell_scripts() {
 	local file first
 	while IFS= read -r file; do
 		case $file in
-		*.bash | *.sh)
+		*.bash | *.sh | packaging/completions/*)
 			echo "$file"
 			continue
 			;;
