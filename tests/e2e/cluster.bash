@@ -122,7 +122,7 @@ mode_is() {
 # mount_cluster NAME [OPTIONS]: by the ways to all servers.
 mount_cluster() {
 	start_proxy "${SERVERS[@]:1}"
-	zk_mount "$1" "${2:-}" "127.0.0.1:${WAYS[0]},127.0.0.1:${WAYS[1]},127.0.0.1:${WAYS[2]}$TREE"
+	zk_mount "$1" "${2:-}" "127.0.0.1:${PROXY_PORTS[0]},127.0.0.1:${PROXY_PORTS[1]},127.0.0.1:${PROXY_PORTS[2]}$TREE"
 	ls "${MOUNT_DIR[$1]}" >/dev/null
 	MOUNT_SESSION[$1]=$(grep -oE 'new session 0x[0-9a-f]+' "$1.log")
 	MOUNT_SESSION[$1]=${MOUNT_SESSION[$1]##* }
@@ -135,7 +135,7 @@ server_of() {
 	port=$(grep -oE 'connected to [0-9.]+:[0-9]+' \
 		"$BATS_TEST_TMPDIR/$1.log" | tail -n 1)
 	for i in 1 2 3; do
-		[ "${port##*:}" != "${WAYS[i - 1]}" ] || echo "$i"
+		[ "${port##*:}" != "${PROXY_PORTS[i - 1]}" ] || echo "$i"
 	done
 }
 

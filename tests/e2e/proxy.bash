@@ -2,7 +2,7 @@
 # proxy.bash: ways to servers that do what they are told (bin/proxy.py), and
 # that can be stopped (kill -STOP "$PROXY") as if the servers were.
 
-# start_proxy [IP:]PORT...: a way to each; WAYS are their ports, PROXY is the
+# start_proxy [IP:]PORT...: a way to each; PROXY_PORTS are their ports, PROXY is the
 # process.
 start_proxy() {
 	local file=$BATS_TEST_TMPDIR/proxy
@@ -15,7 +15,7 @@ start_proxy() {
 	within 20 test -s "$file"
 	{
 		read -r PROXY_ORDERS
-		read -ra WAYS
+		read -ra PROXY_PORTS
 	} <"$file"
 }
 
@@ -37,7 +37,7 @@ order() {
 # mount_by_proxy [OPTIONS]: the mount $A, by a way that loses what it is told to.
 mount_by_proxy() {
 	start_proxy "$E2E_PORT"
-	zk_mount A "${1:-}" "127.0.0.1:${WAYS[0]}$TREE"
+	zk_mount A "${1:-}" "127.0.0.1:${PROXY_PORTS[0]}$TREE"
 	# (By the way, the server shows a session of its own.)
 	MOUNT_SESSION[A]=$(grep -oE 'new session 0x[0-9a-f]+' A.log)
 	MOUNT_SESSION[A]=${MOUNT_SESSION[A]##* }
