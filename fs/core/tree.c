@@ -161,6 +161,17 @@ struct zkfs_node *zkfs_tree_intern(struct zkfs_tree *tree,
 	return node;
 }
 
+struct zkfs_node *zkfs_tree_ghost(struct zkfs_tree *tree,
+				  struct zkfs_node *parent, const char *name,
+				  enum zkfs_type type, int64_t czxid)
+{
+	struct zkfs_node *node = node_new(tree, name, type, czxid);
+
+	if (node)
+		node->parent = zkfs_tree_ref(parent);
+	return node;
+}
+
 struct zkfs_node *zkfs_tree_ref(struct zkfs_node *node)
 {
 	assert(node->n_refs > 0);

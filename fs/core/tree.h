@@ -110,6 +110,12 @@ struct zkfs_node *zkfs_tree_intern(struct zkfs_tree *tree,
 				   struct zkfs_node *parent, const char *name,
 				   enum zkfs_type type, int64_t czxid);
 
+/* A node of a name that is gone already: detached from the first, whatever the
+ * name means now. NULL when memory is short. The reference is the caller's. */
+struct zkfs_node *zkfs_tree_ghost(struct zkfs_tree *tree,
+				  struct zkfs_node *parent, const char *name,
+				  enum zkfs_type type, int64_t czxid);
+
 struct zkfs_node *zkfs_tree_ref(struct zkfs_node *node);
 /* NULL is fine; returns NULL. */
 struct zkfs_node *zkfs_tree_unref(struct zkfs_tree *tree,

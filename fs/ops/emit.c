@@ -90,19 +90,49 @@ static bool is_known(const struct zkfs_node *node)
 	return node->n_lookups > 0 || !node->parent;
 }
 
-/* Whether it can still be told: the removal of a name that means something else
- * by now, which the kernel knows, would be taken for its removal. */
-static bool is_tellable(const struct zkfs_fs *fs,
-			const struct zkfs_emit_event *event)
+static enum zkfs_type type_of(const struct zkfs_emit_event *event)
 {
-	const struct zkfs_node *now =
+	return event->kind == ZKFS_EMIT_DIR_DELETED ||
+			       event->kind == ZKFS_EMIT_DIR_CREATED
+		       ? ZKFS_TYPE_DIR
+		       : ZKFS_TYPE_FILE;
+}
+
+/*
+ * Whether the removal can be told: what the kernel has under the name, if it
+ * has anything, is what was removed.
+ *
+ * The request will not say: UNLINK and RMDIR carry the name alone, and the
+ * kernel need not look it up before. If it had something else there, a
+ * directory that was made anew, it would take that for removed, and refuse to
+ * make anything in it for as long as it knows it (vfs_rmdir(), S_DEAD). But it
+ * holds the parent's lock from its last look at the name to the answer, so
+ * whatever it has been told by any other reply was told before, and that is in
+ * the tree: the node that the name means now, if the kernel was ever told of
+ * it. (What the name meant in between is detached, and gone itself: detached
+ * nodes never become current again, but for one that a rename gives another
+ * name.)
+ */
+static bool is_victim(const struct zkfs_fs *fs, struct zkfs_emit_event *event)
+{
+	struct zkfs_node *now =
 		zkfs_tree_find(&fs->tree, event->parent, event->name);
 
+	/* Told as created since the event came. */
+	if (!event->node && now && event->stat.czxid &&
+	    now->czxid == event->stat.czxid && now->type == type_of(event))
+		event->node = zkfs_tree_ref(now);
+	if (event->node && event->node->current && event->node != now)
+		return false;
+	return !now || now == event->node || !is_known(now);
+}
+
+static bool is_tellable(const struct zkfs_fs *fs, struct zkfs_emit_event *event)
+{
 	if (!is_known(event->parent) ||
 	    (event->parent->parent && !event->parent->current))
 		return false;
-	return !is_deletion(event) || !now || now == event->node ||
-	       !is_known(now);
+	return !is_deletion(event) || is_victim(fs, event);
 }
 
 static bool send_event(const struct zkfs_fs *fs,
@@ -243,6 +273,7 @@ static void answer_entry(struct zkfs_op *op, struct zkfs_node *node)
 		zkfs_reply_error(op, -ENOMEM);
 		return;
 	}
+	op->unasked = true;
 	zkfs_node_stat(op->fs, node, path, &node->stat, &st);
 	(void)zkfs_reply_entry(op, node, &st);
 }
@@ -251,19 +282,22 @@ static void answer_entry(struct zkfs_op *op, struct zkfs_node *node)
 static struct zkfs_node *deleted_node(struct zkfs_op *op,
 				      struct zkfs_emit_event *event)
 {
-	enum zkfs_type type = event->kind == ZKFS_EMIT_DIR_DELETED
-				      ? ZKFS_TYPE_DIR
-				      : ZKFS_TYPE_FILE;
-
 	if (!event->node) {
-		event->node =
-			zkfs_tree_intern(&op->fs->tree, event->parent,
-					 event->name, type, event->stat.czxid);
+		event->node = zkfs_tree_ghost(&op->fs->tree, event->parent,
+					      event->name, type_of(event),
+					      event->stat.czxid);
 		if (!event->node)
 			return NULL;
 		zkfs_tree_saw(event->node, &event->stat, 1);
 	}
 	return zkfs_tree_ref(event->node);
+}
+
+static int64_t newest_zxid(const struct zkfs_stat *stat)
+{
+	int64_t newest = stat->mzxid > stat->pzxid ? stat->mzxid : stat->pzxid;
+
+	return newest > stat->czxid ? newest : stat->czxid;
 }
 
 /* What the event's name means; nobody may have looked it up yet, which it is
@@ -309,7 +343,7 @@ void zkfs_emit_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		zkfs_reply_error(op, -ENOENT);
 		return;
 	}
-	if (event && is_deletion(event)) {
+	if (event && is_deletion(event) && is_victim(op->fs, event)) {
 		answer_entry(op, deleted_node(op, event));
 		return;
 	}
@@ -350,6 +384,25 @@ void zkfs_emit_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	(void)zkfs_reply_open(op, fi);
 }
 
+/* What is made, as far as it is known: what others have seen under the name
+ * since may be newer than the event. */
+static struct zkfs_node *made_node(struct zkfs_op *op,
+				   const struct zkfs_emit_event *event,
+				   const char *name)
+{
+	const struct zkfs_node *now =
+		zkfs_tree_find(&op->fs->tree, op->node, name);
+	struct zkfs_node *node;
+
+	if (!now || newest_zxid(&now->stat) >= newest_zxid(&event->stat))
+		node = meant_node(op, event, name);
+	else
+		node = zkfs_meta_intern(op->fs, op->node, name, &event->stat);
+	if (node && node->type != type_of(event))
+		node = zkfs_tree_unref(&op->fs->tree, node);
+	return node;
+}
+
 void zkfs_emit_create(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t parent,
 		      const char *name)
 {
@@ -364,7 +417,7 @@ void zkfs_emit_create(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t parent,
 		zkfs_reply_error(op, -EPERM);
 		return;
 	}
-	node = meant_node(op, event, name);
+	node = made_node(op, event, name);
 	if (node)
 		zkfs_observe(op->fs, node);
 	answer_entry(op, node);
@@ -379,8 +432,8 @@ void zkfs_emit_remove(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t parent,
 	if (!op)
 		return;
 	event = event_of(op, name);
-	if (!event || !is_deletion(event)) {
-		zkfs_reply_error(op, -EPERM);
+	if (!event || !is_deletion(event) || !is_victim(op->fs, event)) {
+		zkfs_reply_error(op, -EBUSY);
 		return;
 	}
 	if (event->node)

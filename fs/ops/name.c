@@ -234,7 +234,13 @@ static void answer_mkdir(struct zkfs_op *op, const struct zkfs_stat *stat)
 	struct zkfs_node *node = zkfs_meta_intern(fs, op->node, op->name, stat);
 
 	zkfs_observe_own_name(fs, op->node, op->name, stat);
-	if (node && node->type == ZKFS_TYPE_DIR)
+	if (node && node->type != ZKFS_TYPE_DIR) {
+		/* Somebody has made a file of it: mkdir(2) would be EIO. */
+		zkfs_tree_unref(&fs->tree, node);
+		zkfs_reply_error(op, -ESTALE);
+		return;
+	}
+	if (node)
 		zkfs_name_keep_dir(node);
 	zkfs_meta_answer(op, stat);
 	zkfs_tree_unref(&fs->tree, node);

@@ -217,22 +217,59 @@ static void tell_created(struct name *name)
 			       NULL, &name->stat);
 }
 
-static void tell_deleted(struct name *name, const struct zkfs_stat *was)
+/* Whether the kernel's node is what the name means with this Stat. */
+static bool is_still(const struct zkfs_node *node, const struct zkfs_stat *stat)
+{
+	bool dir = is_dir(stat) || (node->type == ZKFS_TYPE_DIR &&
+				    zkfs_clock_ms() < node->dir_until_ms);
+
+	return (node->adopt || node->czxid == stat->czxid) &&
+	       (node->type == ZKFS_TYPE_DIR) == dir;
+}
+
+/* A directory in a lock directory's place goes on being it when it is made
+ * anew, with the same node: see adopt_lock() in ops/meta. It cannot be told as
+ * removed and be that, too. */
+static bool is_lock(const struct name *name)
 {
 	struct zkfs_fs *fs = name->look.fs;
-	struct zkfs_node *dir = name->dir->node, *node = name->gone;
-	bool was_dir = is_dir(was);
+	zkfs_autofree char *dir = zkfs_tree_path(name->dir->node);
+	zkfs_autofree char *path = dir ? zkfs_path_join(dir, name->name) : NULL;
 
-	if (!node)
-		node = zkfs_tree_find(&fs->tree, dir, name->name);
-	if (node && node->czxid != was->czxid && was->czxid)
-		node = NULL;
-	if (node)
-		was_dir = node->type == ZKFS_TYPE_DIR;
+	return !path || zkfs_lock_is_lock(fs, path);
+}
+
+/* What the kernel knew under the name, and is no more; `now` NULL: nothing is.
+ * From here on nobody is answered with it. NULL if there is nothing such. The
+ * reference is the caller's. */
+static struct zkfs_node *gone_node(struct name *name,
+				   const struct zkfs_stat *now)
+{
+	struct zkfs_fs *fs = name->look.fs;
+	struct zkfs_node *node =
+		zkfs_tree_find(&fs->tree, name->dir->node, name->name);
+
+	if (node && node->n_own_changes == 0 && (!now || !is_still(node, now)))
+		zkfs_tree_detach(&fs->tree, node); /* see on_detached() */
+	return zkfs_steal(&name->gone);
+}
+
+static void tell_deleted(struct name *name, const struct zkfs_stat *was,
+			 const struct zkfs_stat *now)
+{
+	struct zkfs_fs *fs = name->look.fs;
+	struct zkfs_node *node = gone_node(name, now);
+	bool was_dir = node ? node->type == ZKFS_TYPE_DIR : is_dir(was);
+	struct zkfs_stat stat = *was;
+
+	/* It has become something else, and may become what it was: what is
+	 * called so then is not what was removed. */
+	if (now && now->czxid == was->czxid)
+		stat.czxid = 0;
 	zkfs_emit_push(fs,
 		       was_dir ? ZKFS_EMIT_DIR_DELETED : ZKFS_EMIT_FILE_DELETED,
-		       dir, name->name, node, was);
-	name->gone = zkfs_tree_unref(&fs->tree, name->gone);
+		       name->dir->node, name->name, node, &stat);
+	zkfs_tree_unref(&fs->tree, node);
 }
 
 /* The data of a directory is shown as a file in it. */
@@ -251,6 +288,27 @@ static void tell_changed(struct name *name)
 			       &name->stat);
 }
 
+static bool is_another(const struct name *name, const struct zkfs_stat *was)
+{
+	const struct zkfs_node *node = zkfs_tree_find(
+		&name->look.fs->tree, name->dir->node, name->name);
+
+	if (name->gone || was->czxid != name->stat.czxid)
+		return true;
+	return is_dir(was) != is_dir(&name->stat) &&
+	       !(node && is_still(node, &name->stat));
+}
+
+static void tell_another(struct name *name, const struct zkfs_stat *was)
+{
+	if (is_lock(name)) {
+		name->gone = zkfs_tree_unref(&name->look.fs->tree, name->gone);
+		return;
+	}
+	tell_deleted(name, was, &name->stat);
+	tell_created(name);
+}
+
 static void name_seen(struct name *name, const struct zkfs_stat *stat)
 {
 	const struct zkfs_stat was = name->stat;
@@ -263,9 +321,8 @@ static void name_seen(struct name *name, const struct zkfs_stat *stat)
 		tell_created(name);
 	} else if (!was_looked) {
 		return;
-	} else if (was.czxid != stat->czxid || is_dir(&was) != is_dir(stat)) {
-		tell_deleted(name, &was);
-		tell_created(name);
+	} else if (is_another(name, &was)) {
+		tell_another(name, &was);
 	} else if (was.mzxid != stat->mzxid) {
 		tell_changed(name);
 	}
@@ -273,8 +330,8 @@ static void name_seen(struct name *name, const struct zkfs_stat *stat)
 
 static void name_vanished(struct name *name)
 {
-	if (!name->is_new)
-		tell_deleted(name, &name->stat);
+	if (!name->is_new && !is_lock(name))
+		tell_deleted(name, &name->stat, NULL);
 	name_free(name);
 }
 

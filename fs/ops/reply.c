@@ -279,6 +279,8 @@ bool zkfs_reply_entry(void *ptr, struct zkfs_node *node, const struct stat *st)
 		entry.attr_timeout = ZKFS_CONTROL_TIMEOUT;
 		entry.entry_timeout = ZKFS_CONTROL_TIMEOUT;
 	}
+	if (op->unasked)
+		entry.attr_timeout = entry.entry_timeout = 0;
 	entry.attr_timeout =
 		zkfs_cache_attr_timeout(op->fs, node, entry.attr_timeout);
 	entry.entry_timeout =

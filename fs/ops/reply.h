@@ -30,6 +30,7 @@ struct zkfs_op {
 	int64_t started_us; /* when it came in */
 	bool registering;   /* inside fuse_req_interrupt_func() */
 	bool interrupted;
+	bool unasked; /* no server was: kept as long as a watch covers it */
 	struct zkfs_node *node; /* referenced; or NULL */
 	char *name;		/* owned; or NULL */
 	char *path;		/* owned; or NULL */

@@ -5,6 +5,8 @@
 load lib
 load proxy
 
+ZKFS_REMAKE_ROUNDS=${ZKFS_REMAKE_ROUNDS:-4}
+
 setup() {
 	e2e_setup
 }
@@ -344,4 +346,48 @@ last_is() {
 	zk create /f "two
 "
 	within 20 grep -qx two tailed
+}
+
+# remade OPTIONS: what bin/remake.py does, with somebody who watches.
+remade() {
+	local told
+
+	limit $((ZKFS_REMAKE_ROUNDS + 160))
+	zk create /r/keep/x
+	zk create /locks/keep/x
+	zk_mount A inotify${1:+,$1}
+	inotifywait -m -q -r "$A" >>watched 2>/dev/null 3>&- 4>&- &
+	timeout $((ZKFS_REMAKE_ROUNDS + 120)) "$E2E_DIR/bin/remake.py" \
+		"$SOURCE" "$A" "$2" --rounds "$ZKFS_REMAKE_ROUNDS" \
+		--seed "${ZKFS_REMAKE_SEED:-$RANDOM}" 3>&- 4>&-
+	told=$(sed -n 's/^zkfs_events_total{outcome="emitted"} //p' \
+		"$A/.zkfs/metrics")
+	[ "$told" -gt "$ZKFS_REMAKE_ROUNDS" ] || fail "only $told were told"
+}
+
+@test "inotify: no directory is dead that was made anew" {
+	remade "" r
+}
+
+@test "inotify: no directory is dead that was made anew, and nothing cached" {
+	remade cache_nodes=0 r
+}
+
+@test "inotify: no lock's directory is dead that was made anew" {
+	remade "" locks
+}
+
+@test "inotify: a lock that is made anew is the one that a shell stands in" {
+	zk create /locks/l
+	zk_mount A inotify
+	listen "$A/locks" create,delete
+	cd "$A/locks/l"
+	zk delete /locks/l
+	within 20 settled
+	zk create /locks/l
+	within 20 settled
+	exec 9>me
+	exec 9>&-
+	cd "$BATS_TEST_TMPDIR"
+	tells "locks/l DELETE,ISDIR" 0
 }
