@@ -30,6 +30,8 @@
 	  "Data of files that is kept for that.")                              \
 	X(absent_names, "cached_absent_names", "zkfs_cached_absent_names", "", \
 	  "Names that are known not to exist.")                                \
+	X(watched, "watched", "zkfs_watched_nodes", "",                        \
+	  "Files and directories that somebody watches with inotify.")         \
 	X(observed, "observed", "zkfs_observed_names", "",                     \
 	  "Names that are watched, to tell inotify of their changes.")         \
 	X(unobserved, "observing", "zkfs_observed_names_due", "",              \

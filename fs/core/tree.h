@@ -62,6 +62,7 @@ struct zkfs_node {
 	uint16_t n_own_changes;
 	enum zkfs_type type : 8;
 	bool current : 1;  /* what its name means now; else detached */
+	bool watched : 1;  /* somebody does, with inotify */
 	bool unlinked : 1; /* removed through this mount */
 	bool adopt : 1;	   /* a parent was renamed: take the next czxid seen */
 	bool shared : 1;   /* its data was seen to change, and not by this

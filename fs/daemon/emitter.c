@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +21,27 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "fs/base/clock.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
 #include "fs/daemon/child.h"
+#include "fs/daemon/watchers.h"
 #include "fs/ops/emit.h"
 
 #define NAME "zkfs-emitter"
+/* How long after one look for who watches the next one comes: so long, and so
+ * many times as long as the look took of a processor. */
+#define SCAN_MS	    250
+#define SCAN_SHARE  50
+#define SCAN_MS_MAX 5000
+#define US_PER_MS   1000
+#define US_PER_SEC  1000000
+#define NS_PER_US   1000
+/* After that it is told again. */
+#define AGAIN_MS 10000
 
 /* The process */
 
@@ -112,16 +126,101 @@ static void repeat(const char *mount, dev_t device,
 		repeat_in(dir, record->kind, slash + 1);
 }
 
+/* Looking for who watches */
+
+struct scanner {
+	struct zkfs_watchers now;
+	struct zkfs_watchers told;
+	int64_t told_ms;
+	int64_t next_ms; /* NEVER: it does not look */
+};
+
+/* False: there is nobody any more to tell. */
+static bool tell_watched(int fd, const struct zkfs_watchers *watchers)
+{
+	struct zkfs_emit_watched part = {.first = true};
+	size_t at = 0;
+
+	do {
+		part.n = (uint32_t)zkfs_min_size(watchers->n - at,
+						 ZKFS_EMIT_WATCHED_MAX);
+		part.last = at + part.n == watchers->n;
+		part.unknown = watchers->unknown;
+		if (part.n > 0)
+			memcpy(part.ids, watchers->ids + at,
+			       part.n * sizeof(*part.ids));
+		if (send(fd, &part,
+			 offsetof(struct zkfs_emit_watched, ids) +
+				 part.n * sizeof(*part.ids),
+			 MSG_NOSIGNAL) < 0)
+			return false;
+		at += part.n;
+		part.first = false;
+	} while (!part.last);
+	return true;
+}
+
+/* Of processor time. */
+static int64_t spent_us(void)
+{
+	struct timespec at;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+	return (int64_t)at.tv_sec * US_PER_SEC + at.tv_nsec / NS_PER_US;
+}
+
+/* Each time costs the more the more processes there are, so it is done the
+ * seldomer then. Told also what has not changed, now and then: directories that
+ * are observed for a while are let go with that. */
+static bool scan(struct scanner *scanner, int fd, dev_t device)
+{
+	int64_t began_us = spent_us(), now;
+	struct zkfs_watchers was;
+
+	zkfs_watchers_scan(&scanner->now, device);
+	now = zkfs_clock_ms();
+	scanner->next_ms = now + SCAN_MS +
+			   (spent_us() - began_us) * SCAN_SHARE / US_PER_MS;
+	if (scanner->next_ms > now + SCAN_MS_MAX)
+		scanner->next_ms = now + SCAN_MS_MAX;
+	if (zkfs_watchers_equal(&scanner->now, &scanner->told) &&
+	    (scanner->now.n == 0 || now - scanner->told_ms < AGAIN_MS))
+		return true;
+	was = scanner->told;
+	scanner->told = scanner->now;
+	scanner->now = was;
+	scanner->told_ms = now;
+	return tell_watched(fd, &scanner->told);
+}
+
+/* Whether there is something to repeat; false too when it is time to look. */
+static bool wait_for_work(int fd, int64_t until_ms)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	int64_t left = until_ms - zkfs_clock_ms();
+
+	if (until_ms == ZKFS_NEVER)
+		return true;
+	return poll(&poll_fd, 1, left > 0 ? (int)left : 0) > 0;
+}
+
 static _Noreturn void serve(int fd, pid_t daemon, dev_t device,
-			    const char *mount)
+			    const char *mount, bool does_scan)
 {
 	struct zkfs_emit_record record;
+	struct scanner scanner = {.next_ms = does_scan ? 0 : ZKFS_NEVER};
 
 	zkfs_child_detach(fd, -1);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)umask(0);
-	while (getppid() == daemon &&
-	       recv(fd, &record, sizeof(record), 0) > 1) {
+	while (getppid() == daemon) {
+		if (zkfs_clock_ms() >= scanner.next_ms &&
+		    !scan(&scanner, fd, device))
+			break;
+		if (!wait_for_work(fd, scanner.next_ms))
+			continue;
+		if (recv(fd, &record, sizeof(record), 0) <= 1)
+			break;
 		repeat(mount, device, &record);
 		if (send(fd, "", 1, MSG_NOSIGNAL) != 1)
 			break;
@@ -132,7 +231,7 @@ static _Noreturn void serve(int fd, pid_t daemon, dev_t device,
 /* The daemon's side */
 
 int zkfs_emitter_start(struct zkfs_emitter *emitter, dev_t device, char **argv,
-		       const char *path)
+		       const char *path, bool does_scan)
 {
 	sigset_t all, old;
 	pid_t pid, daemon = getpid();
@@ -146,7 +245,7 @@ int zkfs_emitter_start(struct zkfs_emitter *emitter, dev_t device, char **argv,
 	pid = fork();
 	if (pid == 0) {
 		zkfs_child_set_title(argv, NAME, path);
-		serve(fds[1], daemon, device, path);
+		serve(fds[1], daemon, device, path, does_scan);
 	}
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	(void)close(fds[1]);

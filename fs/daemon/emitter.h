@@ -10,6 +10,7 @@
 #ifndef ZKFS_DAEMON_EMITTER_H
 #define ZKFS_DAEMON_EMITTER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct zkfs_emitter {
@@ -22,9 +23,10 @@ struct zkfs_emitter {
 /* Forks it. It works on what is mounted at `path` as long as that has this
  * device number, and on nothing else; between two events it keeps nothing of
  * the mount busy. To be called before there are threads, and from the main one:
- * it dies with that. `argv` as in watchdog.h. 0 or a negative errno. */
+ * it dies with that. `scan`: it looks for who watches what, and says so
+ * (watchers.h). `argv` as in watchdog.h. 0 or a negative errno. */
 int zkfs_emitter_start(struct zkfs_emitter *emitter, dev_t device, char **argv,
-		       const char *path);
+		       const char *path, bool scan);
 /* It has died: says so. */
 void zkfs_emitter_died(struct zkfs_emitter *emitter);
 /* Ends it, and does not wait: it may be stuck in a request of the mount, until

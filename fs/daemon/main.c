@@ -183,11 +183,16 @@ static void start_watchdog(struct daemon *d)
 /* Nothing can be repeated where nothing can be changed. */
 static void start_emitter(struct daemon *d)
 {
+	bool all;
 	int error;
 
-	if (!d->opts.inotify || d->opts.ro)
+	if (d->opts.inotify == ZKFS_OPTS_INOTIFY_OFF || d->opts.ro)
 		return;
-	error = zkfs_emitter_start(&d->emitter, d->device, d->argv, d->path);
+	/* Of other users' processes only root sees what they watch. */
+	all = d->opts.inotify == ZKFS_OPTS_INOTIFY_ALL ||
+	      (d->opts.allow_other && geteuid() != 0);
+	error = zkfs_emitter_start(&d->emitter, d->device, d->argv, d->path,
+				   !all);
 	if (error) {
 		zkfs_warning("no emitter: %s; ignoring, but inotify does not "
 			     "tell of changes made elsewhere",
@@ -195,7 +200,7 @@ static void start_emitter(struct daemon *d)
 		return;
 	}
 	zkfs_emit_attach(&d->fs, d->emitter.fd, d->emitter.pid);
-	zkfs_observer_start(&d->fs);
+	zkfs_observer_start(&d->fs, all);
 }
 
 static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)

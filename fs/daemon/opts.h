@@ -20,6 +20,12 @@ enum zkfs_opts_command {
 	ZKFS_OPTS_DUMP_CONFIG,
 };
 
+enum zkfs_opts_inotify {
+	ZKFS_OPTS_INOTIFY_WATCHED, /* of what somebody watches */
+	ZKFS_OPTS_INOTIFY_ALL,	   /* of all that the kernel knows */
+	ZKFS_OPTS_INOTIFY_OFF,
+};
+
 struct zkfs_opts {
 	enum zkfs_opts_command command;
 	char *source;	  /* HOST:PORT[,...][/CHROOT] */
@@ -38,8 +44,8 @@ struct zkfs_opts {
 	bool strict;	/* chmod, chown, explicit times answer EPERM */
 	bool noexec;	/* as in fstab; `user` brings it along (mount(8)) */
 	bool allow_other;
-	bool inotify;		  /* changes made elsewhere are told to it */
-	bool default_permissions; /* also switched on by allow_other */
+	enum zkfs_opts_inotify inotify; /* what others change is told to it */
+	bool default_permissions;	/* also switched on by allow_other */
 	bool auto_unmount;
 	size_t cache_nodes;	   /* cache_nodes=N; default 100000 */
 	size_t cache_data;	   /* cache_data=BYTES; default 64 MiB */

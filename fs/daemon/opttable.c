@@ -54,10 +54,13 @@
 	X("auto_unmount", zkfs_optvalue_true, opts.auto_unmount,                  \
 	  ZKFS_OPTS_NO_VALUE,                                                     \
 	  "  auto_unmount             unmount when the daemon dies\n")            \
-	X("inotify", zkfs_optvalue_true, opts.inotify, ZKFS_OPTS_NO_VALUE,        \
-	  "  inotify                  inotify tells of changes made elsewhere\n") \
-	X("noinotify", zkfs_optvalue_false, opts.inotify, ZKFS_OPTS_NO_VALUE,     \
-	  "")                                                                     \
+	X("noinotify", zkfs_optvalue_no_inotify, opts.inotify,                    \
+	  ZKFS_OPTS_NO_VALUE,                                                     \
+	  "  noinotify                inotify does not tell of changes made\n"    \
+	  "                           elsewhere\n")                               \
+	X("inotify", zkfs_optvalue_inotify, opts.inotify, ZKFS_OPTS_NO_VALUE,     \
+	  "  inotify                  it does, whether somebody is seen to\n"     \
+	  "                           watch or not\n")                                                                     \
 	X("timeo", zkfs_optvalue_timeo, opts.timeo_ms, ZKFS_OPTS_NEEDS_VALUE,     \
 	  "  timeo=SECONDS            how long requests wait for a server\n"      \
 	  "                           (session_timeout)\n")                       \

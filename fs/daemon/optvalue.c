@@ -76,6 +76,22 @@ int zkfs_optvalue_true(struct zkfs_opts_parser *p,
 	return 0;
 }
 
+int zkfs_optvalue_inotify(struct zkfs_opts_parser *p,
+			  const struct zkfs_opts_spec *spec,
+			  zkfs_unused const char *value)
+{
+	*(enum zkfs_opts_inotify *)field(p, spec) = ZKFS_OPTS_INOTIFY_ALL;
+	return 0;
+}
+
+int zkfs_optvalue_no_inotify(struct zkfs_opts_parser *p,
+			     const struct zkfs_opts_spec *spec,
+			     zkfs_unused const char *value)
+{
+	*(enum zkfs_opts_inotify *)field(p, spec) = ZKFS_OPTS_INOTIFY_OFF;
+	return 0;
+}
+
 int zkfs_optvalue_false(struct zkfs_opts_parser *p,
 			const struct zkfs_opts_spec *spec,
 			zkfs_unused const char *value)

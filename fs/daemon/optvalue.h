@@ -45,6 +45,8 @@ struct zkfs_opts_spec {
 
 zkfs_opts_setter zkfs_optvalue_true;
 zkfs_opts_setter zkfs_optvalue_false;
+zkfs_opts_setter zkfs_optvalue_inotify;
+zkfs_opts_setter zkfs_optvalue_no_inotify;
 zkfs_opts_setter zkfs_optvalue_string;
 zkfs_opts_setter zkfs_optvalue_uid;
 zkfs_opts_setter zkfs_optvalue_gid;

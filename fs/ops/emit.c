@@ -172,13 +172,17 @@ static void pump(struct zkfs_fs *fs)
 bool zkfs_emit_ready(struct zkfs_fs *fs)
 {
 	struct zkfs_emit *emit = &fs->emit;
-	char byte;
-	ssize_t n = recv(emit->fd, &byte, 1, MSG_DONTWAIT);
+	struct zkfs_emit_watched watched;
+	ssize_t n = recv(emit->fd, &watched, sizeof(watched), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n <= 0)
 		return false;
+	if ((size_t)n >= offsetof(struct zkfs_emit_watched, ids)) {
+		zkfs_observer_watched(fs, &watched);
+		return true;
+	}
 	if (emit->current)
 		event_free(fs, zkfs_steal(&emit->current));
 	if (!emit->proven)
@@ -419,7 +423,7 @@ void zkfs_emit_create(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t parent,
 	}
 	node = made_node(op, event, name);
 	if (node)
-		zkfs_observe(op->fs, node);
+		zkfs_observe_new(op->fs, node);
 	answer_entry(op, node);
 }
 

@@ -22,6 +22,7 @@
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "fs/core/metrics.h"
@@ -43,6 +44,17 @@ enum zkfs_emit_kind {
 struct zkfs_emit_record {
 	char kind;
 	char path[ZKFS_EMIT_PATH_MAX]; /* from the mount point on; with NUL */
+};
+
+/* What it says of itself, in packets in this order: which nodes somebody
+ * watches, all anew. An answer is shorter. */
+#define ZKFS_EMIT_WATCHED_MAX 1024
+struct zkfs_emit_watched {
+	bool first;
+	bool last;
+	bool unknown; /* there are others */
+	uint32_t n;
+	uint64_t ids[ZKFS_EMIT_WATCHED_MAX];
 };
 
 struct zkfs_emit {

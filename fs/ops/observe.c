@@ -27,6 +27,11 @@
 /* Names in a directory that are each looked at; and that are told at all. */
 #define LOOKED_AT_MAX 1000
 #define NAMES_MAX     10000
+/* How long a directory that was told as created is observed before somebody
+ * watches it. */
+#define NEW_MS 20000
+/* How old what was shown of a directory may be to tell what is new in it. */
+#define SHOWN_MS 3000
 /* Names and directories in all; the directories that were looked up longest ago
  * go first. */
 #define TOTAL_MAX 100000
@@ -48,7 +53,10 @@ struct zkfs_observed {
 	struct look look;
 	struct zkfs_node *node; /* referenced; its `observed` is this */
 	struct zkfs_hash names;
-	bool listed; /* what is not among the names is new */
+	bool listed;	  /* what is not among the names is new */
+	int64_t since;	  /* what was made after that zxid is, too */
+	unsigned scan;	  /* in which it was watched last */
+	int64_t until_ms; /* until then it need not be */
 	unsigned turn;
 	struct zkfs_link link;
 };
@@ -194,6 +202,11 @@ static void name_free(struct name *name)
 
 /* Telling */
 
+static bool is_known(const struct zkfs_node *node)
+{
+	return node->n_lookups > 0;
+}
+
 static bool is_dir(const struct zkfs_stat *stat)
 {
 	return zkfs_attr_type(stat, false) == ZKFS_TYPE_DIR;
@@ -299,6 +312,20 @@ static bool is_another(const struct name *name, const struct zkfs_stat *was)
 	       !(node && is_still(node, &name->stat));
 }
 
+/* For who has watched it for a moment: whether it is not what was shown. */
+static void tell_since(struct name *name)
+{
+	const struct zkfs_node *node = zkfs_tree_find(
+		&name->look.fs->tree, name->dir->node, name->name);
+
+	if (node && is_known(node) && is_still(node, &name->stat)) {
+		if (node->stat.mzxid < name->stat.mzxid)
+			tell_changed(name);
+	} else if (name->stat.czxid > name->dir->since) {
+		tell_created(name);
+	}
+}
+
 static void tell_another(struct name *name, const struct zkfs_stat *was)
 {
 	if (is_lock(name)) {
@@ -320,7 +347,7 @@ static void name_seen(struct name *name, const struct zkfs_stat *stat)
 		name->is_new = false;
 		tell_created(name);
 	} else if (!was_looked) {
-		return;
+		tell_since(name);
 	} else if (is_another(name, &was)) {
 		tell_another(name, &was);
 	} else if (was.mzxid != stat->mzxid) {
@@ -396,6 +423,14 @@ static bool is_shown(const struct zkfs_observed *dir, const char *name)
 	       !zkfs_control_has(fs, dir->node, name);
 }
 
+static bool is_watched(const struct name *name)
+{
+	const struct zkfs_node *node = zkfs_tree_find(
+		&name->look.fs->tree, name->dir->node, name->name);
+
+	return node && node->watched;
+}
+
 static void name_listed(struct zkfs_observed *dir, const char *text, size_t n)
 {
 	struct name *name = name_find(dir, text);
@@ -405,7 +440,7 @@ static void name_listed(struct zkfs_observed *dir, const char *text, size_t n)
 		if (!name)
 			return;
 		name->is_new = dir->listed;
-		if (dir->listed || n <= LOOKED_AT_MAX)
+		if (dir->listed || n <= LOOKED_AT_MAX || is_watched(name))
 			come_due(&name->look);
 	}
 	name->turn = dir->turn;
@@ -576,16 +611,27 @@ void zkfs_observer_fini(struct zkfs_fs *fs)
 	struct zkfs_link *first;
 
 	fs->observer.enabled = false;
+	free(zkfs_steal(&fs->observer.watched));
+	fs->observer.n_watched = fs->observer.room_watched = 0;
 	fs->tree.detached = NULL;
 	while ((first = zkfs_list_first(&fs->observer.dirs)))
 		dir_free(zkfs_list_entry(first, struct zkfs_observed, link));
 }
 
-void zkfs_observer_start(struct zkfs_fs *fs)
+void zkfs_observer_all(struct zkfs_fs *fs)
+{
+	if (!fs->observer.enabled || fs->observer.all)
+		return;
+	fs->observer.all = true;
+	zkfs_observe(fs, fs->tree.root);
+}
+
+void zkfs_observer_start(struct zkfs_fs *fs, bool all)
 {
 	fs->observer.enabled = true;
 	fs->tree.detached = on_detached;
-	zkfs_observe(fs, fs->tree.root);
+	if (all)
+		zkfs_observer_all(fs);
 }
 
 static void make_room(struct zkfs_fs *fs)
@@ -605,29 +651,139 @@ static bool can_observe(const struct zkfs_fs *fs, const struct zkfs_node *node)
 	       !zkfs_lock_is_lock_node(fs, node);
 }
 
-void zkfs_observe(struct zkfs_fs *fs, struct zkfs_node *node)
+/* The zxid after which what is made in the directory is news to who watches it:
+ * what was shown of it, if that is as new as the watch. */
+static int64_t shown_zxid(const struct zkfs_node *node)
+{
+	if (zkfs_cache_has_children(node) ||
+	    zkfs_clock_ms() - node->seen_ms < SHOWN_MS)
+		return node->stat.pzxid;
+	return INT64_MAX;
+}
+
+static struct zkfs_observed *observe(struct zkfs_fs *fs, struct zkfs_node *node)
 {
 	struct zkfs_observed *dir = node->observed;
 
 	if (dir) {
 		zkfs_list_remove(&dir->link);
 		zkfs_list_append(&fs->observer.dirs, &dir->link);
-		return;
+		return dir;
 	}
 	if (!can_observe(fs, node))
-		return;
+		return NULL;
 	make_room(fs);
 	dir = calloc(1, sizeof(*dir));
 	if (!dir || zkfs_hash_init(&dir->names) < 0) {
 		free(dir);
-		return;
+		return NULL;
 	}
 	look_init(&dir->look, fs, dir_fired);
+	dir->since = fs->observer.all ? INT64_MAX : shown_zxid(node);
 	dir->node = zkfs_tree_ref(node);
 	node->observed = dir;
 	fs->observer.n_names++;
 	zkfs_list_append(&fs->observer.dirs, &dir->link);
 	come_due(&dir->look);
+	return dir;
+}
+
+void zkfs_observe(struct zkfs_fs *fs, struct zkfs_node *node)
+{
+	if (fs->observer.all || node->observed)
+		(void)observe(fs, node);
+}
+
+void zkfs_observe_new(struct zkfs_fs *fs, struct zkfs_node *node)
+{
+	struct zkfs_observed *dir = observe(fs, node);
+
+	if (!dir)
+		return;
+	dir->until_ms = zkfs_clock_ms() + NEW_MS;
+	dir->since = 0;
+}
+
+/* Who watches what */
+
+static void forget_watched(struct zkfs_fs *fs)
+{
+	struct zkfs_observer *observer = &fs->observer;
+
+	for (size_t i = 0; i < observer->n_watched; i++) {
+		struct zkfs_node *node =
+			zkfs_tree_get(&fs->tree, observer->watched[i]);
+
+		if (node)
+			node->watched = false;
+	}
+	observer->n_watched = 0;
+	observer->scan++;
+}
+
+static bool note_watched(struct zkfs_observer *observer, uint64_t id)
+{
+	if (observer->n_watched == observer->room_watched) {
+		size_t room = observer->room_watched * 2 + 64;
+		uint64_t *ids = reallocarray(observer->watched, room,
+					     sizeof(*observer->watched));
+
+		if (!ids)
+			return false;
+		observer->watched = ids;
+		observer->room_watched = room;
+	}
+	observer->watched[observer->n_watched++] = id;
+	return true;
+}
+
+/* A file's events come with the looks at its directory. */
+static void watch(struct zkfs_fs *fs, uint64_t id)
+{
+	struct zkfs_node *node = zkfs_tree_get(&fs->tree, id);
+	struct zkfs_observed *dir;
+	struct name *name;
+
+	if (!node || !note_watched(&fs->observer, id))
+		return;
+	node->watched = true;
+	dir = observe(fs, node->type == ZKFS_TYPE_DIR || !node->parent
+				  ? node
+				  : node->parent);
+	if (!dir)
+		return;
+	dir->scan = fs->observer.scan;
+	name = name_of(node);
+	if (name && !name->looked)
+		come_due(&name->look);
+}
+
+static void drop_unwatched(struct zkfs_fs *fs)
+{
+	int64_t now = zkfs_clock_ms();
+
+	zkfs_list_for_each_safe(it, &fs->observer.dirs) {
+		struct zkfs_observed *dir =
+			zkfs_list_entry(it, struct zkfs_observed, link);
+
+		if (dir->scan != fs->observer.scan && dir->until_ms <= now)
+			dir_free(dir);
+	}
+}
+
+void zkfs_observer_watched(struct zkfs_fs *fs,
+			   const struct zkfs_emit_watched *part)
+{
+	if (!fs->observer.enabled || fs->observer.all)
+		return;
+	if (part->first)
+		forget_watched(fs);
+	for (size_t i = 0; i < part->n && i < ZKFS_EMIT_WATCHED_MAX; i++)
+		watch(fs, part->ids[i]);
+	if (part->unknown)
+		zkfs_observer_all(fs);
+	else if (part->last)
+		drop_unwatched(fs);
 }
 
 void zkfs_observe_again(const struct zkfs_node *node)

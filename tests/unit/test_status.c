@@ -114,6 +114,7 @@ static void test_status_of_a_fresh_mount(void **state)
 			    "cached_nodes: 0\n"
 			    "cached_bytes: 0\n"
 			    "cached_absent_names: 0\n"
+			    "watched: 0\n"
 			    "observed: 0\n"
 			    "observing: 0\n"
 			    "open_files: 0\n"
