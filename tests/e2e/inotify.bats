@@ -44,7 +44,7 @@ listens() {
 noticed() {
 	local n
 
-	n=$(grep -hs "^inotify " "/proc/$1/fdinfo"/* | wc -l)
+	n=$(cat "/proc/$1/fdinfo"/* 2>/dev/null | grep -c "^inotify ")
 	[ -n "${WHETHER_OR_NOT-}" ] ||
 		grep -qx "zkfs_watched_nodes $n" "$A/.zkfs/metrics"
 }
