@@ -38,7 +38,7 @@ static void print_defaults(FILE *out, const struct zkfs_opts *opts)
 		      opts->timeo_ms / 1000.0, opts->cache_nodes,
 		      opts->cache_data, opts->watch_paths, opts->dataname,
 		      opts->ctlname, opts->lockroots[0],
-		      opts->inotify ? "yes" : "no");
+		      opts->inotify == ZKFS_OPTS_INOTIFY_OFF ? "no" : "yes");
 }
 
 void zkfs_config_print(FILE *out, const struct zkfs_opts *opts)

@@ -16,6 +16,7 @@
 #include "fs/ops/hold.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lockdir.h"
+#include "fs/ops/look.h"
 #include "fs/ops/reply.h"
 #include "fs/ops/textfile.h"
 
@@ -130,14 +131,14 @@ int64_t zkfs_fs_deadline(const struct zkfs_fs *fs)
 	int64_t due = zkfs_clock_earlier(zkfs_lock_deadline(fs),
 					 zkfs_heartbeat_deadline(fs));
 
-	return zkfs_clock_earlier(due, zkfs_observer_deadline(fs));
+	return zkfs_clock_earlier(due, zkfs_looks_deadline(fs));
 }
 
 void zkfs_fs_tick(struct zkfs_fs *fs, int64_t now_ms)
 {
 	zkfs_heartbeat_tick(fs);
 	zkfs_lock_tick(fs, now_ms);
-	zkfs_observer_tick(fs, now_ms);
+	zkfs_looks_tick(fs, now_ms);
 }
 
 bool zkfs_fs_busy(const struct zkfs_fs *fs)

@@ -14,16 +14,12 @@
 #include "fs/ops/emit.h"
 #include "fs/ops/fs.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/observed.h"
 #include "include/zkfs/path.h"
 
-/* Between two looks at the same thing; a directory with many children rests
- * longer, since each look lists them all. */
-#define REST_MS		   50
+/* A directory with many children rests longer, since each look lists them all.
+ */
 #define CHILDREN_A_REST_MS 10
-/* Looks under way, and in PERIOD_MS. */
-#define LOOKING_MAX 16
-#define PERIOD_MS   10
-#define LOOKED_MAX  16
 /* Names in a directory that are each looked at; and that are told at all. */
 #define LOOKED_AT_MAX 1000
 #define NAMES_MAX     10000
@@ -35,356 +31,24 @@
 /* Names and directories in all; the directories that were looked up longest ago
  * go first. */
 #define TOTAL_MAX 100000
-/* After an error. */
-#define AGAIN_MS 1000
-
-/* One thing that is looked at: an EXISTS or CHILDREN, and its watch. */
-struct look {
-	struct zkfs_fs *fs;
-	struct zkfs_zk_req req;
-	struct zkfs_zk_watch watch;
-	char *path;	 /* of the request */
-	bool again;	 /* its watch was live then, and is not now */
-	int64_t next_ms; /* not before */
-	struct zkfs_link link;
-};
-
-struct zkfs_observed {
-	struct look look;
-	struct zkfs_node *node; /* referenced; its `observed` is this */
-	struct zkfs_hash names;
-	bool listed;	  /* what is not among the names is new */
-	int64_t since;	  /* what was made after that zxid is, too */
-	unsigned scan;	  /* in which it was watched last */
-	int64_t until_ms; /* until then it need not be */
-	unsigned turn;
-	struct zkfs_link link;
-};
-
-struct name {
-	struct look look;
-	struct zkfs_observed *dir;
-	struct zkfs_node *gone; /* what it meant to the kernel until now */
-	bool is_new;		/* to be told when it has been looked at */
-	bool looked;		/* stat is valid */
-	unsigned turn;		/* of the list it was last in */
-	struct zkfs_stat stat;
-	struct zkfs_hash_link by_name;
-	char name[];
-};
-
-/* Looking */
-
-static void look_init(struct look *look, struct zkfs_fs *fs,
-		      void (*fired)(struct zkfs_zk_watch *watch,
-				    enum zkfs_zk_event event))
-{
-	look->fs = fs;
-	look->watch.fired = fired;
-	zkfs_list_init(&look->link);
-}
-
-static void look_fini(struct look *look)
-{
-	zkfs_zk_cancel(look->fs->zk, &look->req);
-	zkfs_zk_unwatch(look->fs->zk, &look->watch);
-	look->fs->observer.n_due -= look->path || zkfs_list_linked(&look->link);
-	zkfs_list_remove(&look->link);
-	if (look->path)
-		look->fs->observer.n_looking--;
-	free(look->path);
-	look->path = NULL;
-}
-
-static void look_ended(struct look *look)
-{
-	look->fs->observer.n_looking--;
-	look->fs->observer.n_due--;
-	free(look->path);
-	look->path = NULL;
-}
-
-static struct look *look_at(struct zkfs_link *link)
-{
-	return zkfs_list_entry(link, struct look, link);
-}
-
-/* To be looked at in `ms`; the list stays sorted. */
-static void rest(struct look *look, int64_t ms)
-{
-	struct zkfs_link *head = &look->fs->observer.resting, *at = head;
-
-	if (look->path || zkfs_list_linked(&look->link))
-		return;
-	look->next_ms = zkfs_clock_ms() + ms;
-	while (at->prev != head && look_at(at->prev)->next_ms > look->next_ms)
-		at = at->prev;
-	zkfs_list_append(at, &look->link);
-	look->fs->observer.n_due++;
-}
-
-/* To be looked at as soon as it may. */
-static void come_due(struct look *look)
-{
-	int64_t left = look->next_ms - zkfs_clock_ms();
-
-	look->again = look->path;
-
-	if (left > 0)
-		rest(look, left);
-	else if (!look->path && !zkfs_list_linked(&look->link)) {
-		zkfs_list_append(&look->fs->observer.due, &look->link);
-		look->fs->observer.n_due++;
-	}
-}
-
-/* The names of a directory */
-
-static struct name *name_at(struct zkfs_hash_link *link)
-{
-	return zkfs_container_of(link, struct name, by_name);
-}
-
-static uint64_t hash_of(const char *name)
-{
-	return zkfs_hash_bytes(0, name, strlen(name));
-}
-
-static struct name *name_find(const struct zkfs_observed *dir, const char *name)
-{
-	struct zkfs_hash_link *it = zkfs_hash_find(&dir->names, hash_of(name));
-
-	for (; it; it = zkfs_hash_find_next(it))
-		if (strcmp(name_at(it)->name, name) == 0)
-			return name_at(it);
-	return NULL;
-}
-
-/* Where the node's name is noted, or NULL. */
-static struct name *name_of(const struct zkfs_node *node)
-{
-	struct zkfs_observed *dir =
-		node->parent ? node->parent->observed : NULL;
-
-	return dir ? name_find(dir, node->name) : NULL;
-}
-
-static void name_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
-{
-	come_due(zkfs_container_of(watch, struct look, watch));
-}
-
-static struct name *name_new(struct zkfs_observed *dir, const char *text)
-{
-	size_t size = strlen(text) + 1;
-	struct name *name = calloc(1, sizeof(*name) + size);
-
-	if (!name)
-		return NULL;
-	look_init(&name->look, dir->look.fs, name_fired);
-	name->dir = dir;
-	memcpy(name->name, text, size);
-	zkfs_hash_add(&dir->names, &name->by_name, hash_of(text));
-	dir->look.fs->observer.n_names++;
-	return name;
-}
-
-static void name_free(struct name *name)
-{
-	struct zkfs_fs *fs = name->look.fs;
-
-	look_fini(&name->look);
-	zkfs_hash_remove(&name->dir->names, &name->by_name);
-	fs->observer.n_names--;
-	zkfs_tree_unref(&fs->tree, name->gone);
-	free(name);
-}
-
-/* Telling */
-
-static bool is_known(const struct zkfs_node *node)
-{
-	return node->n_lookups > 0;
-}
-
-static bool is_dir(const struct zkfs_stat *stat)
-{
-	return zkfs_attr_type(stat, false) == ZKFS_TYPE_DIR;
-}
-
-static void tell_created(struct name *name)
-{
-	struct zkfs_node *dir = name->dir->node;
-	struct zkfs_fs *fs = name->look.fs;
-
-	if (is_dir(&name->stat)) {
-		zkfs_emit_push(fs, ZKFS_EMIT_DIR_CREATED, dir, name->name, NULL,
-			       &name->stat);
-		return;
-	}
-	zkfs_emit_push(fs, ZKFS_EMIT_FILE_CREATED, dir, name->name, NULL,
-		       &name->stat);
-	/* Who makes a file here and writes it closes it then. */
-	if (name->stat.data_length > 0)
-		zkfs_emit_push(fs, ZKFS_EMIT_FILE_CHANGED, dir, name->name,
-			       NULL, &name->stat);
-}
-
-/* Whether the kernel's node is what the name means with this Stat. */
-static bool is_still(const struct zkfs_node *node, const struct zkfs_stat *stat)
-{
-	bool dir = is_dir(stat) || (node->type == ZKFS_TYPE_DIR &&
-				    zkfs_clock_ms() < node->dir_until_ms);
-
-	return (node->adopt || node->czxid == stat->czxid) &&
-	       (node->type == ZKFS_TYPE_DIR) == dir;
-}
-
-/* A directory in a lock directory's place goes on being it when it is made
- * anew, with the same node: see adopt_lock() in ops/meta. It cannot be told as
- * removed and be that, too. */
-static bool is_lock(const struct name *name)
-{
-	struct zkfs_fs *fs = name->look.fs;
-	zkfs_autofree char *dir = zkfs_tree_path(name->dir->node);
-	zkfs_autofree char *path = dir ? zkfs_path_join(dir, name->name) : NULL;
-
-	return !path || zkfs_lock_is_lock(fs, path);
-}
-
-/* What the kernel knew under the name, and is no more; `now` NULL: nothing is.
- * From here on nobody is answered with it. NULL if there is nothing such. The
- * reference is the caller's. */
-static struct zkfs_node *gone_node(struct name *name,
-				   const struct zkfs_stat *now)
-{
-	struct zkfs_fs *fs = name->look.fs;
-	struct zkfs_node *node =
-		zkfs_tree_find(&fs->tree, name->dir->node, name->name);
-
-	if (node && node->n_own_changes == 0 && (!now || !is_still(node, now)))
-		zkfs_tree_detach(&fs->tree, node); /* see on_detached() */
-	return zkfs_steal(&name->gone);
-}
-
-static void tell_deleted(struct name *name, const struct zkfs_stat *was,
-			 const struct zkfs_stat *now)
-{
-	struct zkfs_fs *fs = name->look.fs;
-	struct zkfs_node *node = gone_node(name, now);
-	bool was_dir = node ? node->type == ZKFS_TYPE_DIR : is_dir(was);
-	struct zkfs_stat stat = *was;
-
-	/* It has become something else, and may become what it was: what is
-	 * called so then is not what was removed. */
-	if (now && now->czxid == was->czxid)
-		stat.czxid = 0;
-	zkfs_emit_push(fs,
-		       was_dir ? ZKFS_EMIT_DIR_DELETED : ZKFS_EMIT_FILE_DELETED,
-		       name->dir->node, name->name, node, &stat);
-	zkfs_tree_unref(&fs->tree, node);
-}
-
-/* The data of a directory is shown as a file in it. */
-static void tell_changed(struct name *name)
-{
-	struct zkfs_fs *fs = name->look.fs;
-	struct zkfs_node *dir = name->dir->node;
-	const char *file = name->name;
-
-	if (is_dir(&name->stat)) {
-		dir = zkfs_tree_find(&fs->tree, dir, name->name);
-		file = fs->config.dataname;
-	}
-	if (dir)
-		zkfs_emit_push(fs, ZKFS_EMIT_FILE_CHANGED, dir, file, NULL,
-			       &name->stat);
-}
-
-static bool is_another(const struct name *name, const struct zkfs_stat *was)
-{
-	const struct zkfs_node *node = zkfs_tree_find(
-		&name->look.fs->tree, name->dir->node, name->name);
-
-	if (name->gone || was->czxid != name->stat.czxid)
-		return true;
-	return is_dir(was) != is_dir(&name->stat) &&
-	       !(node && is_still(node, &name->stat));
-}
-
-/* For who has watched it for a moment: whether it is not what was shown. */
-static void tell_since(struct name *name)
-{
-	const struct zkfs_node *node = zkfs_tree_find(
-		&name->look.fs->tree, name->dir->node, name->name);
-
-	if (node && is_known(node) && is_still(node, &name->stat)) {
-		if (node->stat.mzxid < name->stat.mzxid)
-			tell_changed(name);
-	} else if (name->stat.czxid > name->dir->since) {
-		tell_created(name);
-	}
-}
-
-static void tell_another(struct name *name, const struct zkfs_stat *was)
-{
-	if (is_lock(name)) {
-		name->gone = zkfs_tree_unref(&name->look.fs->tree, name->gone);
-		return;
-	}
-	tell_deleted(name, was, &name->stat);
-	tell_created(name);
-}
-
-static void name_seen(struct name *name, const struct zkfs_stat *stat)
-{
-	const struct zkfs_stat was = name->stat;
-	bool was_looked = name->looked;
-
-	name->stat = *stat;
-	name->looked = true;
-	if (name->is_new) {
-		name->is_new = false;
-		tell_created(name);
-	} else if (!was_looked) {
-		tell_since(name);
-	} else if (is_another(name, &was)) {
-		tell_another(name, &was);
-	} else if (was.mzxid != stat->mzxid) {
-		tell_changed(name);
-	}
-}
-
-static void name_vanished(struct name *name)
-{
-	if (!name->is_new && !is_lock(name))
-		tell_deleted(name, &name->stat, NULL);
-	name_free(name);
-}
-
-static void on_name_looked(struct zkfs_zk_req *req,
-			   const struct zkfs_zk_reply *reply)
-{
-	struct name *name = zkfs_container_of(
-		zkfs_container_of(req, struct look, req), struct name, look);
-
-	look_ended(&name->look);
-	name->look.next_ms = zkfs_clock_ms() + REST_MS;
-	if (name->look.again)
-		rest(&name->look, REST_MS);
-	if (reply->error == ZKFS_E_NONODE)
-		name_vanished(name);
-	else if (reply->error)
-		rest(&name->look, AGAIN_MS);
-	else
-		name_seen(name, reply->stat);
-}
-
 /* A directory */
 
 static void dir_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
 {
-	come_due(zkfs_container_of(watch, struct look, watch));
+	zkfs_look_due(zkfs_container_of(watch, struct zkfs_look, watch));
+}
+
+static void on_listed(struct zkfs_zk_req *req,
+		      const struct zkfs_zk_reply *reply);
+
+static char *prepare_dir(struct zkfs_look *look)
+{
+	struct zkfs_observed *dir =
+		zkfs_container_of(look, struct zkfs_observed, look);
+
+	look->req.kind = ZKFS_ZK_CHILDREN;
+	look->req.done = on_listed;
+	return zkfs_tree_path(dir->node);
 }
 
 static void forget_names(struct zkfs_observed *dir)
@@ -393,7 +57,7 @@ static void forget_names(struct zkfs_observed *dir)
 
 	for (it = zkfs_hash_next(&dir->names, NULL); it; it = next) {
 		next = zkfs_hash_next(&dir->names, it);
-		name_free(name_at(it));
+		zkfs_observed_name_free(zkfs_observed_name_at(it));
 	}
 	dir->listed = false;
 }
@@ -404,7 +68,7 @@ static void dir_free(struct zkfs_observed *dir)
 
 	forget_names(dir);
 	zkfs_hash_fini(&dir->names);
-	look_fini(&dir->look);
+	zkfs_look_fini(&dir->look);
 	zkfs_list_remove(&dir->link);
 	fs->observer.n_names--;
 	dir->node->observed = NULL;
@@ -423,7 +87,7 @@ static bool is_shown(const struct zkfs_observed *dir, const char *name)
 	       !zkfs_control_has(fs, dir->node, name);
 }
 
-static bool is_watched(const struct name *name)
+static bool is_watched(const struct zkfs_observed_name *name)
 {
 	const struct zkfs_node *node = zkfs_tree_find(
 		&name->look.fs->tree, name->dir->node, name->name);
@@ -433,15 +97,15 @@ static bool is_watched(const struct name *name)
 
 static void name_listed(struct zkfs_observed *dir, const char *text, size_t n)
 {
-	struct name *name = name_find(dir, text);
+	struct zkfs_observed_name *name = zkfs_observed_find(dir, text);
 
 	if (!name) {
-		name = name_new(dir, text);
+		name = zkfs_observed_name_new(dir, text);
 		if (!name)
 			return;
 		name->is_new = dir->listed;
 		if (dir->listed || n <= LOOKED_AT_MAX || is_watched(name))
-			come_due(&name->look);
+			zkfs_look_due(&name->look);
 	}
 	name->turn = dir->turn;
 }
@@ -453,8 +117,8 @@ static void sweep(struct zkfs_observed *dir)
 	while (it) {
 		struct zkfs_hash_link *next = zkfs_hash_next(&dir->names, it);
 
-		if (name_at(it)->turn != dir->turn)
-			name_vanished(name_at(it));
+		if (zkfs_observed_name_at(it)->turn != dir->turn)
+			zkfs_observed_name_vanished(zkfs_observed_name_at(it));
 		it = next;
 	}
 }
@@ -469,20 +133,20 @@ static void on_listed(struct zkfs_zk_req *req,
 		      const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_observed *dir =
-		zkfs_container_of(zkfs_container_of(req, struct look, req),
+		zkfs_container_of(zkfs_container_of(req, struct zkfs_look, req),
 				  struct zkfs_observed, look);
 
-	look_ended(&dir->look);
+	zkfs_look_ended(&dir->look);
 	if (!is_worth(dir) || reply->error == ZKFS_E_NONODE ||
 	    reply->error == ZKFS_E_NOAUTH || reply->n_names > NAMES_MAX) {
 		dir_free(dir);
 		return;
 	}
 	if (reply->error) {
-		rest(&dir->look, AGAIN_MS);
+		zkfs_look_rest(&dir->look, ZKFS_LOOK_AGAIN_MS);
 		return;
 	}
-	dir->look.next_ms = zkfs_clock_ms() + REST_MS +
+	dir->look.next_ms = zkfs_clock_ms() + ZKFS_LOOK_REST_MS +
 			    (int64_t)reply->n_names / CHILDREN_A_REST_MS;
 	dir->turn++;
 	for (size_t i = 0; i < reply->n_names; i++)
@@ -491,95 +155,7 @@ static void on_listed(struct zkfs_zk_req *req,
 	sweep(dir);
 	dir->listed = true;
 	if (dir->look.again)
-		come_due(&dir->look);
-}
-
-/* What is looked at when */
-
-static void ask(struct look *look)
-{
-	struct zkfs_fs *fs = look->fs;
-
-	look->req.path = look->path;
-	look->req.watch = look->watch.live ? NULL : &look->watch;
-	look->req.deadline_ms = ZKFS_NEVER;
-	fs->observer.n_looking++;
-	fs->observer.n_looked++;
-	look->again = false;
-	zkfs_zk_submit(fs->zk, &look->req);
-}
-
-static void start(struct look *look)
-{
-	struct zkfs_fs *fs = look->fs;
-
-	if (look->watch.fired == dir_fired) {
-		struct zkfs_observed *dir =
-			zkfs_container_of(look, struct zkfs_observed, look);
-
-		look->path = zkfs_tree_path(dir->node);
-		look->req.kind = ZKFS_ZK_CHILDREN;
-		look->req.done = on_listed;
-	} else {
-		struct name *name = zkfs_container_of(look, struct name, look);
-		zkfs_autofree char *dir = zkfs_tree_path(name->dir->node);
-
-		look->path = dir ? zkfs_path_join(dir, name->name) : NULL;
-		look->req.kind = ZKFS_ZK_EXISTS;
-		look->req.done = on_name_looked;
-	}
-	if (look->path) {
-		ask(look);
-		return;
-	}
-	fs->observer.n_due--;
-	rest(look, AGAIN_MS);
-}
-
-static void wake(struct zkfs_observer *observer, int64_t now_ms)
-{
-	struct zkfs_link *first;
-
-	while ((first = zkfs_list_first(&observer->resting)) &&
-	       look_at(first)->next_ms <= now_ms) {
-		zkfs_list_remove(first);
-		zkfs_list_append(&observer->due, first);
-	}
-}
-
-void zkfs_observer_tick(struct zkfs_fs *fs, int64_t now_ms)
-{
-	struct zkfs_observer *observer = &fs->observer;
-	struct zkfs_link *first;
-
-	if (!observer->enabled || !zkfs_zk_connected(fs->zk))
-		return;
-	wake(observer, now_ms);
-	if (now_ms - observer->began_ms >= PERIOD_MS) {
-		observer->began_ms = now_ms;
-		observer->n_looked = 0;
-	}
-	while (observer->n_looking < LOOKING_MAX &&
-	       observer->n_looked < LOOKED_MAX &&
-	       (first = zkfs_list_first(&observer->due))) {
-		zkfs_list_remove(first);
-		start(look_at(first));
-	}
-}
-
-int64_t zkfs_observer_deadline(const struct zkfs_fs *fs)
-{
-	const struct zkfs_observer *observer = &fs->observer;
-	struct zkfs_link *first = zkfs_list_first(&observer->resting);
-
-	if (!observer->enabled || !zkfs_zk_connected(fs->zk))
-		return ZKFS_NEVER;
-	if (!zkfs_list_empty(&observer->due) &&
-	    observer->n_looking < LOOKING_MAX)
-		return observer->n_looked < LOOKED_MAX
-			       ? 0
-			       : observer->began_ms + PERIOD_MS;
-	return first ? look_at(first)->next_ms : ZKFS_NEVER;
+		zkfs_look_due(&dir->look);
 }
 
 /* Beginning and end */
@@ -587,12 +163,12 @@ int64_t zkfs_observer_deadline(const struct zkfs_fs *fs)
 /* It is told as deleted later, when it has been looked at. */
 static void on_detached(struct zkfs_tree *tree, struct zkfs_node *node)
 {
-	struct name *name = name_of(node);
+	struct zkfs_observed_name *name = zkfs_observed_name_of(node);
 
 	if (name) {
 		zkfs_tree_unref(tree, name->gone);
 		name->gone = zkfs_tree_ref(node);
-		come_due(&name->look);
+		zkfs_look_due(&name->look);
 	}
 	if (node->observed)
 		dir_free(node->observed);
@@ -678,13 +254,13 @@ static struct zkfs_observed *observe(struct zkfs_fs *fs, struct zkfs_node *node)
 		free(dir);
 		return NULL;
 	}
-	look_init(&dir->look, fs, dir_fired);
+	zkfs_look_init(&dir->look, fs, prepare_dir, dir_fired);
 	dir->since = fs->observer.all ? INT64_MAX : shown_zxid(node);
 	dir->node = zkfs_tree_ref(node);
 	node->observed = dir;
 	fs->observer.n_names++;
 	zkfs_list_append(&fs->observer.dirs, &dir->link);
-	come_due(&dir->look);
+	zkfs_look_due(&dir->look);
 	return dir;
 }
 
@@ -742,7 +318,7 @@ static void watch(struct zkfs_fs *fs, uint64_t id)
 {
 	struct zkfs_node *node = zkfs_tree_get(&fs->tree, id);
 	struct zkfs_observed *dir;
-	struct name *name;
+	struct zkfs_observed_name *name;
 
 	if (!node || !note_watched(&fs->observer, id))
 		return;
@@ -753,9 +329,9 @@ static void watch(struct zkfs_fs *fs, uint64_t id)
 	if (!dir)
 		return;
 	dir->scan = fs->observer.scan;
-	name = name_of(node);
+	name = zkfs_observed_name_of(node);
 	if (name && !name->looked)
-		come_due(&name->look);
+		zkfs_look_due(&name->look);
 }
 
 static void drop_unwatched(struct zkfs_fs *fs)
@@ -788,19 +364,19 @@ void zkfs_observer_watched(struct zkfs_fs *fs,
 
 void zkfs_observe_again(const struct zkfs_node *node)
 {
-	struct name *name = name_of(node);
+	struct zkfs_observed_name *name = zkfs_observed_name_of(node);
 
 	if (name)
-		come_due(&name->look);
+		zkfs_look_due(&name->look);
 }
 
 void zkfs_observe_forgotten(struct zkfs_fs *fs, struct zkfs_node *node)
 {
-	struct name *name;
+	struct zkfs_observed_name *name;
 
 	if (node->n_lookups > 0)
 		return;
-	name = name_of(node);
+	name = zkfs_observed_name_of(node);
 	if (name && name->gone == node)
 		name->gone = zkfs_tree_unref(&fs->tree, node);
 	if (node->observed)
@@ -813,13 +389,13 @@ void zkfs_observe_own_name(struct zkfs_fs *fs, struct zkfs_node *dir,
 			   const char *text, const struct zkfs_stat *stat)
 {
 	struct zkfs_observed *observed = dir->observed;
-	struct name *name;
+	struct zkfs_observed_name *name;
 
 	if (!observed || !observed->listed || !is_shown(observed, text))
 		return;
-	name = name_find(observed, text);
+	name = zkfs_observed_find(observed, text);
 	if (!name)
-		name = name_new(observed, text);
+		name = zkfs_observed_name_new(observed, text);
 	if (!name)
 		return;
 	name->turn = observed->turn;
@@ -828,27 +404,27 @@ void zkfs_observe_own_name(struct zkfs_fs *fs, struct zkfs_node *dir,
 	if (stat)
 		name->stat = *stat;
 	name->gone = zkfs_tree_unref(&fs->tree, name->gone);
-	come_due(&name->look);
+	zkfs_look_due(&name->look);
 }
 
 void zkfs_observe_own_removal(struct zkfs_fs *fs, struct zkfs_node *dir,
 			      const char *text)
 {
-	struct name *name =
-		dir->observed ? name_find(dir->observed, text) : NULL;
+	struct zkfs_observed_name *name =
+		dir->observed ? zkfs_observed_find(dir->observed, text) : NULL;
 
 	if (name)
-		name_free(name);
+		zkfs_observed_name_free(name);
 }
 
 void zkfs_observe_own_data(struct zkfs_fs *fs, const struct zkfs_node *node,
 			   const struct zkfs_stat *stat)
 {
-	struct name *name;
+	struct zkfs_observed_name *name;
 
 	if (node->type == ZKFS_TYPE_DATA)
 		node = node->parent;
-	name = node->current ? name_of(node) : NULL;
+	name = node->current ? zkfs_observed_name_of(node) : NULL;
 	if (!name || (name->looked && name->stat.mzxid > stat->mzxid))
 		return;
 	name->stat = *stat;
@@ -864,7 +440,7 @@ void zkfs_observe_moved(struct zkfs_fs *fs, const struct zkfs_node *node)
 		if (!zkfs_tree_below(dir->node, node))
 			continue;
 		forget_names(dir);
-		look_fini(&dir->look);
-		come_due(&dir->look);
+		zkfs_look_fini(&dir->look);
+		zkfs_look_due(&dir->look);
 	}
 }

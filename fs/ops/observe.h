@@ -67,8 +67,6 @@ void zkfs_observer_all(struct zkfs_fs *fs);
 /* A part of what somebody watches, as the emitter has found it. */
 void zkfs_observer_watched(struct zkfs_fs *fs,
 			   const struct zkfs_emit_watched *part);
-int64_t zkfs_observer_deadline(const struct zkfs_fs *fs);
-void zkfs_observer_tick(struct zkfs_fs *fs, int64_t now_ms);
 
 /* A directory that was told as created: who watches the one that it is in may
  * be about to watch it, and is given some time for that. */
