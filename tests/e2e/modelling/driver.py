@@ -420,7 +420,8 @@ class Driver:
         self.shaky[mount] = time.monotonic() + 30
 
     def disturb(self):
-        proxied = [mount for mount in self.mounts if mount.proxy]
+        proxied = [mount for mount in self.mounts if mount.proxy and
+                   mount not in self.armed and mount not in self.shaky]
         kind = self.rng.choice(["expiry", "hang", "lose", "lose", "lose"])
         if kind == "expiry":
             self.begin(Expiry(self.rng.choice(self.mounts),
@@ -429,9 +430,8 @@ class Driver:
             self.begin(Hang(self.rng.choice(proxied), self.foreign.client))
         elif proxied:
             mount = self.rng.choice(proxied)
-            if mount not in self.armed and mount not in self.shaky:
-                self.armed.add(mount)
-                lose_next(mount, self.rng)
+            self.armed.add(mount)
+            lose_next(mount, self.rng)
 
     def begin(self, fault):
         self.note(fault.mount.name, type(fault).__name__ + " begins",
