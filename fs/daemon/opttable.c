@@ -60,7 +60,7 @@
 	  "                           elsewhere\n")                               \
 	X("inotify", zkfs_optvalue_inotify, opts.inotify, ZKFS_OPTS_NO_VALUE,     \
 	  "  inotify                  it does, whether somebody is seen to\n"     \
-	  "                           watch or not\n")                                                                     \
+	  "                           watch or not\n")                            \
 	X("timeo", zkfs_optvalue_timeo, opts.timeo_ms, ZKFS_OPTS_NEEDS_VALUE,     \
 	  "  timeo=SECONDS            how long requests wait for a server\n"      \
 	  "                           (session_timeout)\n")                       \
