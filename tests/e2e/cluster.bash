@@ -29,6 +29,7 @@ teardown_file() {
 
 setup() {
 	read -ra SERVERS <<<"none $CLUSTER_PORTS"
+	# shellcheck disable=SC2034 # lib's
 	E2E_LIMIT=150
 	e2e_setup
 	ALL=127.0.0.1:${SERVERS[1]},127.0.0.1:${SERVERS[2]}

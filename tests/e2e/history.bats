@@ -7,11 +7,13 @@ load lib
 
 # It has mounts and servers of its own.
 setup() {
+	# shellcheck disable=SC2034 # lib's
 	declare -gA MOUNT_PID=() MOUNT_DIR=()
 	E2E_IDLE=$BATS_TEST_TMPDIR/idle
 	mkfifo "$E2E_IDLE"
 	limit 60
 	cd "$BATS_TEST_TMPDIR" || return 1
+	# shellcheck disable=SC2034 # lib's
 	SOURCE=127.0.0.1:$E2E_PORT
 }
 

@@ -7,6 +7,7 @@
 load lib
 
 setup() {
+	# shellcheck disable=SC2034 # lib's
 	[ -z "${E2E_LONG:-}" ] || E2E_LIMIT=600
 	e2e_setup
 	echo good >mode
@@ -17,6 +18,7 @@ setup() {
 	"$ZKFS" -f -o session_timeout=1,timeo=1,cache_nodes=0 \
 		"127.0.0.1:$(cat port)" A 3>&- 4>&- </dev/null >A.log 2>&1 &
 	MOUNT_PID[A]=$!
+	# shellcheck disable=SC2034 # lib's
 	MOUNT_DIR[A]=$PWD/A
 	within 20 mount_is_up_or_dead A
 	is "$(cat A/f)" hello

@@ -9,6 +9,7 @@ load installed
 	zk create /f data
 	mkdir m
 	for type in zkfs fuse.zkfs; do
+		# shellcheck disable=SC2153 # lib's SOURCE
 		in_namespace '
 			mount -t "$3" "$4" "$PWD/m" -o nofail,_netdev,umask=077
 			cat m/f

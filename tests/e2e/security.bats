@@ -90,7 +90,7 @@ sys.stdin.read()' "$A" >"$BATS_TEST_TMPDIR/said" < <(
 		within 30 test -s "$BATS_TEST_TMPDIR/said"
 		rm "$A/locks/a/mine" "$A/locks/b/there"
 		rmdir "$A/locks/c/mine"
-		echo done >"$BATS_TEST_TMPDIR/root"
+		echo "done" >"$BATS_TEST_TMPDIR/root"
 	)
 	is "$(cat "$BATS_TEST_TMPDIR/root")" "done"
 	exec 8>&-
