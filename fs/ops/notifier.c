@@ -105,10 +105,12 @@ static void *run(void *arg)
 
 	lock(notifier);
 	while ((changed = next(notifier))) {
+		notifier->counts.telling = true;
 		unlock(notifier);
 		tell(notifier->fd, changed);
 		free(changed);
 		lock(notifier);
+		notifier->counts.telling = false;
 		notifier->counts.queued--;
 		notifier->counts.sent++;
 	}

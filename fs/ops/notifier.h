@@ -31,6 +31,7 @@ struct zkfs_notifier_counts {
 	uint64_t queued;  /* now, with the one that is being told */
 	uint64_t sent;	  /* told, also of what the kernel did not have */
 	uint64_t dropped; /* not told: no room, or closed */
+	bool telling;	  /* one is with the kernel now */
 };
 
 /* Starts the thread. `fd` is the FUSE device, the caller's, and must stay open

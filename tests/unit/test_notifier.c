@@ -126,8 +126,9 @@ static void get_stuck(const struct fixture *fixture, int more)
 	for (int i = 0; i < more; i++)
 		assert_int_equal(
 			zkfs_notifier_push(fixture->notifier, 1, "more"), 0);
-	/* It has taken the second when it says that the first is told. */
 	await_sent(fixture, 1);
+	while (!count(fixture).telling)
+		(void)sched_yield();
 }
 
 static void test_names_are_told_in_order(void **state)
