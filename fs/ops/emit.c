@@ -437,7 +437,7 @@ void zkfs_emit_remove(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t parent,
 		return;
 	event = event_of(op, name);
 	if (!event || !is_deletion(event) || !is_victim(op->fs, event)) {
-		zkfs_reply_error(op, -EBUSY);
+		zkfs_reply_error(op, -EPERM);
 		return;
 	}
 	if (event->node)
