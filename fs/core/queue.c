@@ -228,16 +228,17 @@ zkfs_queue_find_at(const struct zkfs_queue *queue, int64_t sequence,
 	return NULL;
 }
 
-/* Puts copies of `n` entries, the last of which is found[0], into a queue. */
-static int copy_entries(const struct zkfs_queue_entry *const *found, size_t n,
-			struct zkfs_queue *ret_kept)
+/* Puts copies of those `n` entries, the last of which is found[0], into a queue
+ * of their own. */
+static int copy_entries(const struct zkfs_queue *queue, const size_t *found,
+			size_t n, struct zkfs_queue *ret_kept)
 {
 	struct zkfs_queue kept = {0};
 	size_t size = 0;
 	char *at;
 
 	for (size_t i = 0; i < n; i++)
-		size += strlen(found[i]->names[0]) + 1;
+		size += strlen(queue->entries[found[i]].names[0]) + 1;
 	kept.entries = calloc(n + 1, sizeof(*kept.entries));
 	kept.bytes = malloc(size + 1);
 	if (!kept.entries || !kept.bytes) {
@@ -246,7 +247,8 @@ static int copy_entries(const struct zkfs_queue_entry *const *found, size_t n,
 	}
 	at = kept.bytes;
 	for (size_t i = n; i > 0; i--) {
-		const struct zkfs_queue_entry *from = found[i - 1];
+		const struct zkfs_queue_entry *from =
+			&queue->entries[found[i - 1]];
 		struct zkfs_queue_entry *to = &kept.entries[kept.n_entries++];
 
 		*to = *from;
@@ -263,8 +265,7 @@ int zkfs_queue_nearest(const struct zkfs_queue *queue, int64_t sequence,
 		       enum zkfs_lock_mode mode, const char *own, size_t max,
 		       struct zkfs_queue *ret_kept, bool *ret_more)
 {
-	zkfs_autofree const struct zkfs_queue_entry **found =
-		calloc(max + 1, sizeof(*found));
+	zkfs_autofree size_t *found = calloc(max + 1, sizeof(*found));
 	size_t n = 0;
 	int error;
 
@@ -272,8 +273,8 @@ int zkfs_queue_nearest(const struct zkfs_queue *queue, int64_t sequence,
 		return -ENOMEM;
 	for (size_t i = upper_bound(queue, sequence); i > 0 && n <= max; i--)
 		if (blocks(&queue->entries[i - 1], sequence, mode, own))
-			found[n++] = &queue->entries[i - 1];
-	error = copy_entries(found, zkfs_min_size(n, max), ret_kept);
+			found[n++] = i - 1;
+	error = copy_entries(queue, found, zkfs_min_size(n, max), ret_kept);
 	if (!error)
 		*ret_more = n > max;
 	return error;
