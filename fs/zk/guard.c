@@ -47,10 +47,12 @@ struct guard {
 	struct zkfs_packet_request requests[REQUESTS_MAX];
 };
 
-/* The functions whose places these take have no object to hand in: STYLE 5
- * cannot be kept here. */
+/* The functions whose places these take have no object to hand in, so that this
+ * state is the program's. */
 static struct zkfs_link guards = {&guards, &guards};
 static bool connects;
+static bool served; /* a server has greeted us, at any time */
+static bool told;   /* what was wrong, since the last greeting */
 static _Thread_local bool is_library_thread;
 
 void zkfs_guard_connects(bool on)
@@ -87,13 +89,16 @@ static void forget(int fd)
 		guard_free(guard);
 }
 
-/* Reads on as the end of the stream, from now on. */
+/* Reads on as the end of the stream, from now on. It is told once until a
+ * server greets us again, and not where none ever did: then there is no mount,
+ * and one line that says so. */
 static ssize_t end(struct guard *guard, const char *words)
 {
-	if (!guard->broken)
+	if (!guard->broken && served && !told)
 		zkfs_warning("the server has sent what is no ZooKeeper "
 			     "protocol (%s); dropping the connection",
 			     words);
+	told = true;
 	guard->broken = true;
 	return 0;
 }
@@ -173,7 +178,11 @@ static bool is_sound(struct guard *guard)
 
 	if (!guard->greeted) {
 		guard->greeted = true;
-		return zkfs_packet_is_greeting(packet, len);
+		if (!zkfs_packet_is_greeting(packet, len))
+			return false;
+		served = true;
+		told = false;
+		return true;
 	}
 	if (!zkfs_packet_xid(packet, len, &xid))
 		return false;

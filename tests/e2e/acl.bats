@@ -53,7 +53,7 @@ expect("ENOTSUP", os.removexattr, A[0], "user.zk.acl")
 os.setxattr(A[0], "user.zk.acl", b"world:anyone:ra", os.XATTR_REPLACE)
 ' "$A/f"
 	is "$(acl "$A/f")" world:anyone:ra
-	is "$(getfattr -d "$A/f" | grep -c acl)" 0
+	is "$(getfattr -d "$A/f" | grep -c zk.acl)" 0
 }
 
 # Catches: a set that does not name the version, and one that keeps naming the

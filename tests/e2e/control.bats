@@ -166,9 +166,11 @@ $A/.zkfs/status"
 	is "$(status open_texts)" 1
 	exec 8<&- 7<&-
 	within 10 says open_files 0
-	# Each line is a key and a value; keys do not come twice, but for locks.
-	is "$(grep -vcE '^[a-z_]+: [^ ]+$' "$A/.zkfs/status")" 0
-	is "$(cut -d : -f 1 "$A/.zkfs/status" | sort | uniq -d)" ""
+	# Each line is a key and a value; keys do not come twice, but for limits
+	# and locks.
+	is "$(grep -vE '^limit: [a-z_]+( (used|max|refused)=[0-9]+){3}$' \
+		"$A/.zkfs/status" | grep -vcE '^[a-z_]+: [^ ]+$')" 0
+	is "$(cut -d : -f 1 "$A/.zkfs/status" | sort | uniq -d)" limit
 }
 
 @test "control: an open file keeps what it had" {

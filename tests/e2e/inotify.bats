@@ -455,6 +455,11 @@ observes() {
 	within 20 observes 0
 }
 
+# Whether the process has a watch: what descriptors it has is found anew.
+watches() {
+	grep -qs "^inotify " "/proc/$1/fdinfo/"*
+}
+
 @test "inotify: who has a watch since a moment hears of what was changed since" {
 	zk create /d/f one
 	zk create /d/g one
@@ -466,7 +471,7 @@ observes() {
 	inotifywait -m -q -e modify,create --format '%w%f %e' "$A/d" \
 		>>events 2>listen.log 3>&- 4>&- &
 	LISTENER=$!
-	within 20 grep -qs "^inotify " "/proc/$LISTENER/fdinfo/"*
+	within 20 watches "$LISTENER"
 	zk_as foreign set /d/f two
 	zk_as foreign create /d/n
 	kill -CONT "$(emitter_of "${MOUNT_PID[A]}")"
