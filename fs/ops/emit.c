@@ -17,7 +17,8 @@
 /* How many events wait for the emitter at most. */
 #define QUEUE_MAX 4096
 /* The first thing it is told is to open this: were its request not known as its
- * own, the next might be taken for a user's, and a file be deleted. */
+ * own, the next might be taken for a user's, and a file be deleted. Not before
+ * there is something to tell: who is on the mount keeps umount(8) from it. */
 #define PROOF ".zkfs-emitter"
 
 struct zkfs_emit_event {
@@ -205,7 +206,8 @@ static bool is_queued(const struct zkfs_emit *emit, enum zkfs_emit_kind kind,
 	return false;
 }
 
-void zkfs_emit_push(struct zkfs_fs *fs, enum zkfs_emit_kind kind,
+/* False: there is no room for it. */
+static bool enqueue(struct zkfs_fs *fs, enum zkfs_emit_kind kind,
 		    struct zkfs_node *parent, const char *name,
 		    struct zkfs_node *node, const struct zkfs_stat *stat)
 {
@@ -213,16 +215,10 @@ void zkfs_emit_push(struct zkfs_fs *fs, enum zkfs_emit_kind kind,
 	size_t size = strlen(name) + 1;
 	struct zkfs_emit_event *event = NULL;
 
-	if (emit->fd < 0 || !is_known(parent) ||
-	    (kind == ZKFS_EMIT_FILE_CHANGED &&
-	     is_queued(emit, kind, parent, name)))
-		return;
 	if (emit->n_queued < QUEUE_MAX)
 		event = calloc(1, sizeof(*event) + size);
-	if (!event) {
-		fs->metrics.counters.events_dropped++;
-		return;
-	}
+	if (!event)
+		return false;
 	event->kind = kind;
 	event->parent = zkfs_tree_ref(parent);
 	event->node = node ? zkfs_tree_ref(node) : NULL;
@@ -231,6 +227,24 @@ void zkfs_emit_push(struct zkfs_fs *fs, enum zkfs_emit_kind kind,
 	memcpy(event->name, name, size);
 	zkfs_list_append(&emit->queue, &event->link);
 	emit->n_queued++;
+	return true;
+}
+
+void zkfs_emit_push(struct zkfs_fs *fs, enum zkfs_emit_kind kind,
+		    struct zkfs_node *parent, const char *name,
+		    struct zkfs_node *node, const struct zkfs_stat *stat)
+{
+	struct zkfs_emit *emit = &fs->emit;
+
+	if (emit->fd < 0 || !is_known(parent) ||
+	    (kind == ZKFS_EMIT_FILE_CHANGED &&
+	     is_queued(emit, kind, parent, name)))
+		return;
+	if (!emit->asked)
+		emit->asked = enqueue(fs, ZKFS_EMIT_FILE_CHANGED, fs->tree.root,
+				      PROOF, NULL, NULL);
+	if (!emit->asked || !enqueue(fs, kind, parent, name, node, stat))
+		fs->metrics.counters.events_dropped++;
 	pump(fs);
 }
 
@@ -238,8 +252,6 @@ void zkfs_emit_attach(struct zkfs_fs *fs, int fd, pid_t pid)
 {
 	fs->emit.fd = fd;
 	fs->emit.pid = pid;
-	zkfs_emit_push(fs, ZKFS_EMIT_FILE_CHANGED, fs->tree.root, PROOF, NULL,
-		       NULL);
 }
 
 /* The emitter's requests */

@@ -61,6 +61,7 @@ struct zkfs_emit {
 	int fd;	     /* a socket to the emitter; -1: there is none */
 	pid_t pid;   /* its */
 	bool proven; /* its requests are known as its own */
+	bool asked;  /* ... for which it was asked for a first one */
 	struct zkfs_link queue;
 	size_t n_queued;
 	struct zkfs_emit_event *current; /* is with the emitter */

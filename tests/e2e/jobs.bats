@@ -222,12 +222,13 @@ leader_entry() {
 	zk set /app/conf "mode = a"
 	is "$(on A config)" 1
 	zk protect /app/conf world anyone write create delete admin
-	run ! on A config
+	# Not on A, which has it in its cache: nobody is told of an ACL.
+	run ! on B config
 	has "$output" "Permission denied"
 	# What goes wrong without: the default, by mistake.
 	# shellcheck disable=SC2016 # sh's
-	is "$(on A sh -c 'w=$(sed -n "s/^workers = //p" "$Z/app/conf"); echo ${w:-1}' \
-		2>&1)" "sed: can't read $A/app/conf: Permission denied"$'\n1'
+	is "$(on B sh -c 'w=$(sed -n "s/^workers = //p" "$Z/app/conf"); echo ${w:-1}' \
+		2>&1)" "sed: can't read $B/app/conf: Permission denied"$'\n1'
 }
 
 @test "jobs: watch.py: each change is read, without inotify" {
