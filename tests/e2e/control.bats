@@ -447,7 +447,7 @@ PAGES
 	zk create /f x
 	zk_mount A
 	at_once cat "$A/.zkfs/status"
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	# A look-up holds the root's lock meanwhile.
 	timeout 20 cat "$A/none" 2>/dev/null &
 	asker=$!
@@ -472,7 +472,7 @@ no_longer_than() {
 	# The kernel asks for them before it lets anybody in.
 	zk_mount A default_permissions,cache_nodes=0
 	at_once cat "$A/.zkfs/status"
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	before
 	later
 	known=$(no_longer_than GETATTR 0.001)

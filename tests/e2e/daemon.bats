@@ -104,7 +104,7 @@ no_daemons() {
 	local pid
 	own_server
 	mkdir m
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	"$ZKFS" -o timeo=50 "$SOURCE" "$PWD/m" 3>&- 4>&- >out 2>&1 &
 	pid=$!
 	within 10 two_daemons
@@ -530,7 +530,7 @@ both_connected() {
 	zk_mount A session_timeout=4
 	exec 8<>"$A/locks/x/me"
 	echo note >&8
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	start=$(now)
 	# The session would live for 4 s after the last the server has heard.
 	py 'if not within(20, lambda: err(os.write, 8, b"x") == "EIO"):
@@ -557,7 +557,7 @@ own_lock_free() {
 	zk create /d/g data
 	zk_mount A timeo=1.5
 	is "$(cat "$A/f")" data
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	start=$(now)
 	fails "Connection timed out" cat "$A/f"
 	[ "$(since "$start")" -ge 400 ] && [ "$(since "$start")" -lt 5000 ]
@@ -597,7 +597,7 @@ ended_by() {
 	zk create /d/g data
 	zk_mount A timeo=50
 	exec 8<"$A/d"
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	for signal in INT KILL TERM; do
 		ended_by "$signal" cat "$A/f"
 		ended_by "$signal" ls "$A"
@@ -639,7 +639,7 @@ ended_by() {
 	own_server
 	zk create /f data
 	zk_mount A timeo=50
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	cat "$A/f" >/dev/null 2>err 3>&- 4>&- &
 	pid=$!
 	within 10 waits_in_fuse "$pid"
@@ -672,7 +672,7 @@ print(err(os.open, "me", O_WRONLY, dir_fd=lock))' "$A/locks/x" >answer \
 	zk create /locks/x
 	zk_mount A timeo=1
 	open_when_told
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	echo >go
 	wait "$OPENER"
 	is "$(<answer)" $'ready\nETIMEDOUT'
@@ -707,7 +707,7 @@ wait_for_lock() {
 	zk await_children /locks/x 6 10
 	wait_for_lock three
 	zk await_children /locks/x 9 10
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	kill -KILL "$two" "$one"
 	process_ends "$two"
 	process_ends "$one"

@@ -35,6 +35,23 @@ own_server_start() {
 	OWN_PID=$(<"$state/zkfs/pid")
 }
 
+# When it returns the server answers nobody any more: a signal takes a moment to
+# get to each thread.
+own_server_stop() {
+	kill -STOP "$OWN_PID"
+	within 20 own_server_is_stopped
+}
+
+own_server_is_stopped() {
+	local state task
+
+	for task in "/proc/$OWN_PID/task"/*; do
+		state=$(sed -n 's/^State:\t\(.\).*/\1/p' "$task/status" \
+			2>/dev/null) || continue
+		[ "$state" = T ] || return 1
+	done
+}
+
 own_server_kill() {
 	kill -KILL "$OWN_PID" 2>/dev/null || :
 	process_ends "$OWN_PID"

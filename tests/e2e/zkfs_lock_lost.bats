@@ -76,7 +76,7 @@ ends_lost() {
 	"$LOCK" "$B/locks/x" sh -c 'echo next >>told' &
 	next=$!
 	joined 2
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	within 20 told TERM
 	kill -CONT "$OWN_PID"
 	ends_lost "$pid"
@@ -205,7 +205,7 @@ is_in_state() {
 	zk_mount A timeo=20
 	zk_mount B
 	ls "$A/locks" >/dev/null
-	kill -STOP "$OWN_PID"
+	own_server_stop
 	LOCK_LIMIT=8 status 1 lock -w 0.5 "$A/locks/x" touch ran
 	kill -CONT "$OWN_PID"
 	[ ! -e ran ]
