@@ -12,6 +12,7 @@
 total_passed=0
 total_failed=0
 total_skipped=0
+total_unsteady=0
 # Seconds from the first signal to the second, at the end of a limit.
 kill_after=15
 
@@ -25,6 +26,11 @@ count_fail() {
 
 count_skip() {
 	skipped=$((skipped + 1))
+}
+
+# One of those that have passed, but not at once.
+count_unsteady() {
+	unsteady=$((unsteady + 1))
 }
 
 # Runs a command as one test. Usage: check NAME COMMAND...
@@ -63,7 +69,7 @@ group_body() {
 	# shellcheck disable=SC2064
 	trap "echo '$name' >&$done_fd" EXIT
 	trap stop_limited INT TERM
-	passed=0 failed=0 skipped=0
+	passed=0 failed=0 skipped=0 unsteady=0
 	if ! "$@" >"$log" 2>&1; then
 		[ "$failed" -gt 0 ] || count_fail
 	fi
@@ -71,7 +77,8 @@ group_body() {
 		echo "nothing was run" >>"$log"
 		count_fail
 	fi
-	echo "$passed $failed $skipped $((SECONDS - start))" >"$log.counts"
+	echo "$passed $failed $skipped $((SECONDS - start)) $unsteady" \
+		>"$log.counts"
 }
 
 # Finds a group under way that has ended, as soon as there is one, and leaves
@@ -94,20 +101,23 @@ await_group() {
 # Waits for one of the groups under way, and adds it to the whole. Fails if it
 # has failed.
 finish_group() {
-	local name log words passed failed skipped seconds
+	local name log words passed failed skipped seconds unsteady
 	await_group
 	name=$ended
 	wait "${running[$name]}"
 	unset "running[$name]"
 	log="$logs/${name//\//-}.log"
 	# Without counts it has come to a bad end.
-	if ! read -r passed failed skipped seconds 2>/dev/null <"$log.counts"; then
-		passed=0 failed=1 skipped=0 seconds=0
+	if ! read -r passed failed skipped seconds unsteady 2>/dev/null \
+		<"$log.counts"; then
+		passed=0 failed=1 skipped=0 seconds=0 unsteady=0
 	fi
 	rm -f "$log.counts"
 	words="$name ($seconds s): $passed passed"
 	[ "$failed" -eq 0 ] || words+=", $failed failed"
 	[ "$skipped" -eq 0 ] || words+=", $skipped skipped"
+	[ "$unsteady" -eq 0 ] || words+=", $unsteady of them unsteady"
+	total_unsteady=$((total_unsteady + unsteady))
 	total_passed=$((total_passed + passed))
 	total_failed=$((total_failed + failed))
 	total_skipped=$((total_skipped + skipped))
@@ -117,6 +127,7 @@ finish_group() {
 		return 1
 	fi
 	echo "ok $words"
+	[ "$unsteady" -eq 0 ] || show_log "$log"
 }
 
 # Waits until fewer than that many groups are under way.
@@ -152,6 +163,8 @@ show_log() {
 # The last line, and the exit status of it all.
 report_total() {
 	[ "$total_skipped" -eq 0 ] || echo "$total_skipped skipped"
+	[ "$total_unsteady" -eq 0 ] ||
+		echo "$total_unsteady unsteady: passed when run again"
 	echo "$total_passed passed, $total_failed failed"
 	[ "$total_failed" -eq 0 ] && [ "$total_passed" -gt 0 ]
 }

@@ -31,3 +31,26 @@ count_tap() {
 		count_fail
 	fi
 }
+
+# The same of a run and of another in which what had failed was run again. What
+# has passed then is unsteady.
+merge_tap() {
+	local name
+	count_tap "$2"
+	if [ "$(grep -c '^not ok ' "$1")" != "$(grep -cE '^(not )?ok ' "$2")" ]
+	then
+		echo "$2: not all were run again"
+		count_fail
+	fi
+	while IFS= read -r name; do
+		count_unsteady
+		printf 'unsteady %s\n' "$name"
+	done < <(sed -n 's/^ok [0-9]* //p' "$2" | grep -v '# skip')
+	while IFS= read -r name; do
+		case $name in
+		'ok '*'# skip'*) count_skip ;;
+		'ok '*) count_pass ;;
+		*) printf '%s\n' "$name" ;;
+		esac
+	done <"$1"
+}
