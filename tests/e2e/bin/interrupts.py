@@ -164,9 +164,23 @@ def try_one(what, when, number):
 
     wait_until(words, settled)
     waited = seen[-1] is None
+    # It may have been seen in the wait of a call before this one, and take the
+    # signal in between: another one comes then. (A daemon that has ignored one
+    # hears of no other: the kernel tells once a call.)
+    sent = time.monotonic()
     if waited:
         os.kill(attempt.pid, number)
-    wait_until(words + ": it does not end", attempt.ended)
+
+    def ended():
+        nonlocal sent
+        if attempt.ended():
+            return True
+        if waited and time.monotonic() > sent + 1:
+            sent = time.monotonic()
+            os.kill(attempt.pid, number)
+        return False
+
+    wait_until(words + ": it does not end", ended)
     if waited and number == signal.SIGUSR1:
         error = attempt.answer()
         if error != errno.EINTR:
