@@ -49,10 +49,15 @@ struct flock_op {
 	char *lock;	   /* path */
 	bool of_file;	   /* named after a file: made on first use */
 	char *making;	   /* the path that is being made */
-	bool made;
+	unsigned made;	   /* so many times */
 	struct zkfs_zk_op step;
 	struct zkfs_contender_leaver leaver;
 };
+
+/* Of a lock's directory that is there when it is to be made and gone when it
+ * is to be joined: Curator makes it as a container, which the server removes
+ * while it is empty. One that we have made stays. */
+#define MAKES_MAX 16
 
 static void claim_lock(struct flock_op *op);
 
@@ -306,7 +311,7 @@ static void on_failed(struct zkfs_claim *claim, int error)
 {
 	struct flock_op *op = zkfs_container_of(claim, struct flock_op, claim);
 
-	if (error == -ENOENT && op->of_file && !op->made)
+	if (error == -ENOENT && op->of_file && op->made < MAKES_MAX)
 		make_lock(op);
 	else
 		zkfs_reply_error(op, error);
@@ -360,10 +365,18 @@ static void on_made(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 		zkfs_container_of(zkfs_op_from_zk(req), struct zkfs_claim, op),
 		struct flock_op, claim);
 
-	if (reply->error && reply->error != ZKFS_E_NODEEXISTS)
-		zkfs_reply_zk_error(op, reply->error);
-	else
+	switch (reply->error) {
+	case ZKFS_E_OK:
+	case ZKFS_E_NODEEXISTS:
 		make_next(op);
+		break;
+	case ZKFS_E_NONODE: /* what is above it has gone meanwhile */
+		on_failed(&op->claim, -ENOENT);
+		break;
+	default:
+		zkfs_reply_zk_error(op, reply->error);
+		break;
+	}
 }
 
 static void make_next(struct flock_op *op)
@@ -372,7 +385,6 @@ static void make_next(struct flock_op *op)
 	const char *next;
 
 	if (op->lock[done] == '\0') {
-		op->made = true;
 		claim_lock(op);
 		return;
 	}
@@ -399,11 +411,15 @@ static void make_next(struct flock_op *op)
 static void make_lock(struct flock_op *op)
 {
 	op->claim.op.cancel = NULL;
-	op->making = calloc(1, strlen(op->lock) + 1);
-	if (op->making)
-		make_next(op);
-	else
+	op->made++;
+	if (!op->making)
+		op->making = malloc(strlen(op->lock) + 1);
+	if (!op->making) {
 		zkfs_reply_error(op, -ENOMEM);
+		return;
+	}
+	op->making[0] = '\0';
+	make_next(op);
 }
 
 /* The request */

@@ -431,6 +431,26 @@ with open(sys.argv[1]) as lock:
 	is "$(zk get /app/conf)" data
 }
 
+@test "flock: a file's lock whose directory comes and goes is taken" {
+	zk rmr /locks
+	zk create /app/conf data
+	zk_mount A
+	timeout 60 "$E2E_DIR/bin/reaper.py" "$SOURCE" "$A/app/conf" \
+		"$(encoded /app/conf)" 3>&- 4>&-
+}
+
+@test "flock: a file's lock that cannot be made for want of the tree says so" {
+	zk create /tree/conf data
+	zk_mount A "" "$SOURCE/tree"
+	exec 8<"$A/conf"
+	zk rmr /tree
+	fails "No such file" timeout 20 flock 8
+	zk create /tree
+	timeout 20 flock 8
+	is "$(zk ls /tree/locks)" "%2Fconf"
+	exec 8>&-
+}
+
 @test "flock: a file that is locked is read and written as any other" {
 	local i
 	zk create /app/count 0
