@@ -390,7 +390,8 @@ last_is() {
 	within 20 grep -qx two tailed
 }
 
-# remade OPTIONS: what bin/remake.py does, with somebody who watches.
+# remade OPTIONS DIR [--locks]: what bin/remake.py does, with somebody who
+# watches.
 remade() {
 	local told
 
@@ -400,7 +401,7 @@ remade() {
 	zk_mount A inotify${1:+,$1}
 	inotifywait -m -q -r "$A" >>watched 2>/dev/null 3>&- 4>&- &
 	timeout $((ZKFS_REMAKE_ROUNDS + 120)) "$E2E_DIR/bin/remake.py" \
-		"$SOURCE" "$A" "$2" --rounds "$ZKFS_REMAKE_ROUNDS" \
+		"$SOURCE" "$A" "${@:2}" --rounds "$ZKFS_REMAKE_ROUNDS" \
 		--seed "${ZKFS_REMAKE_SEED:-$RANDOM}" 3>&- 4>&-
 	told=$(sed -n 's/^zkfs_events_total{outcome="emitted"} //p' \
 		"$A/.zkfs/metrics")
@@ -416,7 +417,7 @@ remade() {
 }
 
 @test "inotify: no lock's directory is dead that was made anew" {
-	remade "" locks
+	remade "" locks --locks
 }
 
 @test "inotify: a lock that is made anew is the one that a shell stands in" {

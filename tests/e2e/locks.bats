@@ -227,7 +227,8 @@ for flags in (O_RDWR | O_CREAT, O_WRONLY | O_APPEND | O_CREAT,
 	order_is two
 	py 'same(err(os.write, 8, b"x"), "EIO")
 same(err(os.pread, 8, 99, 0), "EIO")
-same(err(os.fsync, 8), "EIO")'
+same(err(os.fsync, 8), "EIO")
+same(err(os.close, 8), "EIO")'
 	exec 8>&-
 	release two
 	joined 0
@@ -260,7 +261,8 @@ print(fd)' "$A/locks/x/waits" >answer &
 	py 'if not within(5, lambda: err(os.write, 8, b"x") == "EIO"):
     sys.exit("the holder was not told")
 same(err(os.pread, 8, 99, 0), "EIO")
-same(err(os.fsync, 8), "EIO")'
+same(err(os.fsync, 8), "EIO")
+same(err(os.close, 8), "EIO")'
 	# It is not ours any more, and its close takes away nobody else's.
 	exec 8>&-
 	joined 1

@@ -4,8 +4,12 @@ and by a foreign client, and turn into files and back, while inotify is told of
 it all. After each round everybody stops, and every directory must be alive:
 what is made in it succeeds.
 
-    remake.py SOURCE MOUNTPOINT DIR [--rounds N] [--seconds N] [--seed N]
+    remake.py SOURCE MOUNTPOINT DIR [--locks]
+              [--rounds N] [--seconds N] [--seed N]
 
+With --locks the directories are locks. Who makes a file in one then holds it,
+or waits, until another removes the file: that one's descriptor says EIO from
+then on, and its close does, and an open that waits. Nothing else ever does.
 SOURCE is HOST:PORT/CHROOT. Exit status 0, or 1 when a directory was dead or not
 enough was done; `told` is printed by who has counted the events.
 """
@@ -73,7 +77,16 @@ class Holder:
             os.close(self.fds.pop())
 
 
-def local_acts(rng, top):
+def make(path, losable):
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    except OSError as error:
+        if not losable or error.errno != errno.EIO:
+            raise
+    os.unlink(path)
+
+
+def local_acts(rng, top, losable):
     path = top + "/" + rng.choice(NAMES)
     act = rng.choice(["mkdir", "mkdir", "rmdir", "look", "make", "move"])
     try:
@@ -85,12 +98,12 @@ def local_acts(rng, top):
             os.listdir(top)
             os.stat(path)
         elif act == "make":
-            os.close(os.open(path + "/f", os.O_CREAT | os.O_WRONLY))
-            os.unlink(path + "/f")
+            make(path + "/f", losable)
         else:
             os.rename(path, top + "/" + rng.choice(NAMES))
     except OSError as error:
         if error.errno not in SANE:
+            error.act = act
             raise
 
 
@@ -102,16 +115,16 @@ def run_until(end, act, *arguments):
     return n
 
 
-def local(end, seed, top):
+def local(end, seed, top, losable):
     """A process of its own; ends with 0."""
     pid = os.fork()
     if pid:
         return pid
     try:
-        n = run_until(end, local_acts, random.Random(seed), top)
+        n = run_until(end, local_acts, random.Random(seed), top, losable)
         os._exit(0 if n > 0 else 1)
     except OSError as error:
-        print("remake: a local act: %s" % error, flush=True)
+        print("remake: %s: %s" % (error.act, error), flush=True)
         os._exit(1)
 
 
@@ -142,6 +155,7 @@ def main():
     parser.add_argument("source")
     parser.add_argument("mountpoint")
     parser.add_argument("directory")
+    parser.add_argument("--locks", action="store_true")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1000000)
@@ -161,7 +175,8 @@ def main():
 
     for _ in range(settings.rounds):
         end = time.monotonic() + settings.seconds
-        children = [local(end, rng.random(), top) for _ in range(2)]
+        children = [local(end, rng.random(), top, settings.locks)
+                    for _ in range(2)]
         done = run_until(end, acts)
         for pid in children:
             good = os.waitpid(pid, 0)[1] == 0 and good
