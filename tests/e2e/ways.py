@@ -106,7 +106,11 @@ class BackgroundFlock(Flock):
             # Asked again after a loss, it would join again.
             if poll.poll()[0][1] & select.POLLERR:
                 os.pread(self.fd, 1, 0)
-            super().lock()
+            try:
+                super().lock()
+            except BlockingIOError:
+                # It was there, and lost before this; this has joined anew.
+                raise OSError(errno.EIO, "lost") from None
 
 
 class Fcntl(Way):
