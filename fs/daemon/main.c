@@ -162,6 +162,15 @@ static int connect_servers(struct daemon *d)
 	return error;
 }
 
+/* fusermount3 does it too, but not if it looks at the mount in the moment
+ * before its connection is ended: what it is told then is not ENOTCONN. */
+static void leave_mount(void *arg)
+{
+	const struct daemon *d = arg;
+
+	zkfs_mount_leave(d->path, d->device);
+}
+
 /* Now that there is a connection to watch over, and as yet no other thread. */
 static void start_watchdog(struct daemon *d)
 {
@@ -171,8 +180,9 @@ static void start_watchdog(struct daemon *d)
 	if (d->abort_fd < 0)
 		error = d->abort_fd;
 	else
-		error = zkfs_watchdog_start(&d->watchdog, d->abort_fd, d->argv,
-					    d->path);
+		error = zkfs_watchdog_start(
+			&d->watchdog, d->abort_fd, d->argv, d->path,
+			d->opts.auto_unmount ? leave_mount : NULL, d);
 	if (error)
 		zkfs_warning("no watchdog: %s; ignoring, but if this daemon "
 			     "is killed, it may need 'umount -f' to free who "

@@ -412,3 +412,11 @@ void zkfs_unmount(struct fuse_session *session, const char *path, dev_t device)
 	if (mounted)
 		(void)detach(path);
 }
+
+void zkfs_mount_leave(const char *path, dev_t device)
+{
+	dev_t topmost;
+
+	if (is_zkfs(path, &topmost) && topmost == device)
+		(void)detach(path);
+}

@@ -26,4 +26,8 @@ int zkfs_mount(const struct zkfs_opts *opts, const char *path,
  * is there by now is left alone. NULL is fine. */
 void zkfs_unmount(struct fuse_session *session, const char *path, dev_t device);
 
+/* For -o auto_unmount: unmounts `path` if the daemon whose mount it was, with
+ * this device, has died, and it is still there. */
+void zkfs_mount_leave(const char *path, dev_t device);
+
 #endif

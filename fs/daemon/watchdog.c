@@ -34,13 +34,16 @@ static void wait_for_death_of(pid_t daemon)
 		(void)sigwaitinfo(&death, &info);
 }
 
-static _Noreturn void watch(pid_t daemon, int abort_fd, int ready_fd)
+static _Noreturn void watch(pid_t daemon, int abort_fd, int ready_fd,
+			    void (*last)(void *arg), void *arg)
 {
 	zkfs_child_detach(abort_fd, ready_fd);
 	(void)prctl(PR_SET_PDEATHSIG, SIGRTMIN);
 	if (write(ready_fd, "", 1) == 1)
 		wait_for_death_of(daemon);
 	zkfs_fusectl_abort(abort_fd);
+	if (last)
+		last(arg);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -60,7 +63,8 @@ static int wait_until_ready(struct zkfs_watchdog *watchdog)
 }
 
 int zkfs_watchdog_start(struct zkfs_watchdog *watchdog, int abort_fd,
-			char **argv, const char *path)
+			char **argv, const char *path, void (*last)(void *arg),
+			void *arg)
 {
 	sigset_t all, old;
 	pid_t pid, daemon = getpid();
@@ -75,7 +79,7 @@ int zkfs_watchdog_start(struct zkfs_watchdog *watchdog, int abort_fd,
 	pid = fork();
 	if (pid == 0) {
 		zkfs_child_set_title(argv, NAME, path);
-		watch(daemon, abort_fd, fds[1]);
+		watch(daemon, abort_fd, fds[1], last, arg);
 	}
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	(void)close(fds[1]);

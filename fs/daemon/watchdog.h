@@ -25,9 +25,11 @@ struct zkfs_watchdog {
  * the connection behind `abort_fd` (zkfs_fusectl_open()). It keeps that
  * descriptor and no other. `argv` is main()'s, where the child writes its
  * title, with `path`, the mount point. To be called before there are threads.
- * SIGCHLD must not be ignored. 0 or a negative errno. */
+ * SIGCHLD must not be ignored. `last`, or NULL, is called in the watchdog as
+ * the last thing, when the connection has been ended. 0 or a negative errno. */
 int zkfs_watchdog_start(struct zkfs_watchdog *watchdog, int abort_fd,
-			char **argv, const char *path);
+			char **argv, const char *path, void (*last)(void *arg),
+			void *arg);
 /* To be called when `fd` is readable: somebody has killed it. Says so. */
 void zkfs_watchdog_died(struct zkfs_watchdog *watchdog);
 /* Ends it; the connection is left as it is. Fine if there is none. */

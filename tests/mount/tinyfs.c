@@ -208,8 +208,9 @@ static _Noreturn void serve(const struct tinyfs *tiny, int orders,
 	served.abort_fd = zkfs_fusectl_open(number_of(tiny->dir));
 	if (served.abort_fd < 0)
 		_exit(EXIT_FAILURE);
-	if (with_watchdog && zkfs_watchdog_start(&watchdog, served.abort_fd,
-						 argv, tiny->dir) < 0)
+	if (with_watchdog &&
+	    zkfs_watchdog_start(&watchdog, served.abort_fd, argv, tiny->dir,
+				NULL, NULL) < 0)
 		_exit(EXIT_FAILURE);
 	if (zkfs_notifier_new(fuse_session_fd(served.session),
 			      &served.notifier) < 0)
