@@ -26,7 +26,7 @@ static void count_requests(const struct zkfs_fs *fs,
 		const struct zkfs_op *op =
 			zkfs_list_entry(it, struct zkfs_op, link);
 
-		if (op == asker)
+		if (asker && op == asker)
 			continue;
 		status->gauges.pending++;
 		oldest = zkfs_clock_earlier(oldest, op->started_us);

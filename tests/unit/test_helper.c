@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ static struct zkfs_helper parse(const char *text, const char *want_left)
 	zkfs_autofree char *copy = strdup(text);
 	struct zkfs_helper helper;
 	char words[128] = "", left[256] = "";
+	size_t len = 0;
 	struct line line;
 
 	assert_non_null(copy);
@@ -53,10 +55,9 @@ static struct zkfs_helper parse(const char *text, const char *want_left)
 	if (zkfs_helper_parse(line.argc, line.argv, &helper, words,
 			      sizeof(words)) != 0)
 		fail_msg("'%s' is refused: %s", text, words);
-	for (int i = 1; i < helper.argc; i++) {
-		(void)strcat(left, i > 1 ? " " : "");
-		(void)strcat(left, helper.argv[i]);
-	}
+	for (int i = 1; i < helper.argc; i++)
+		len += (size_t)snprintf(left + len, sizeof(left) - len, "%s%s",
+					i > 1 ? " " : "", helper.argv[i]);
 	assert_string_equal(left, want_left);
 	zkfs_helper_fini(&helper);
 	return helper;

@@ -36,7 +36,8 @@ static void listen_at(struct listener *listener, char kind)
 	assert_non_null(mkdtemp(listener->dir));
 	(void)snprintf(listener->name, sizeof(listener->name), "%c%s/s", kind,
 		       listener->dir + 1);
-	(void)strcpy(address.sun_path, listener->name);
+	assert_true(strlen(listener->name) < sizeof(address.sun_path));
+	memcpy(address.sun_path, listener->name, strlen(listener->name) + 1);
 	if (kind == '@') {
 		address.sun_path[0] = '\0';
 		len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
