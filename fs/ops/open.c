@@ -169,39 +169,42 @@ static bool open_cached(struct open_op *open)
 	return true;
 }
 
+/* Of the version that was seen last, and without its data. */
+static void answer_as_seen(struct open_op *open)
+{
+	const struct zkfs_node *node = open->op.node;
+	struct zkfs_file *file = open->file;
+
+	file->stat = node->stat;
+	zkfs_commit_base(&file->commit, NULL, node->stat.version);
+	file->fresh_ms = node->seen_ms;
+	open_answer(open);
+}
+
 /* A truncating open needs the version alone, and the kernel has had that
  * looked up a moment ago: no round trip. Nor a watch, which the write that
  * comes next would only use up; a write that comes later looks, and sets it. */
 static bool open_fresh(struct open_op *open)
 {
-	struct zkfs_node *node = open->op.node;
-	struct zkfs_file *file = open->file;
+	const struct zkfs_node *node = open->op.node;
 
-	if (!(file->commit.flags & ZKFS_COMMIT_TRUNC) || !node->seen_ms ||
+	if (!(open->file->commit.flags & ZKFS_COMMIT_TRUNC) || !node->seen_ms ||
 	    !node->current || node->adopt || node->n_own_changes > 0 ||
 	    node->cached || /* then the kernel may not have looked it up */
 	    zkfs_clock_ms() - node->seen_ms > FRESH_MS ||
 	    !zkfs_zk_connected(open->op.fs->zk))
 		return false;
-	file->stat = node->stat;
-	zkfs_commit_base(&file->commit, NULL, node->stat.version);
-	file->fresh_ms = node->seen_ms;
-	open_answer(open);
+	answer_as_seen(open);
 	return true;
 }
 
 /* The second half of an open that has made the file. */
 static bool open_made(struct open_op *open)
 {
-	const struct zkfs_node *node = open->op.node;
-	struct zkfs_file *file = open->file;
-
-	if (!zkfs_made_take(open->op.fs, node, fuse_req_ctx(open->op.req)->pid))
+	if (!zkfs_made_take(open->op.fs, open->op.node,
+			    fuse_req_ctx(open->op.req)->pid))
 		return false;
-	file->stat = node->stat;
-	zkfs_commit_base(&file->commit, NULL, node->stat.version);
-	file->fresh_ms = node->seen_ms;
-	open_answer(open);
+	answer_as_seen(open);
 	return true;
 }
 
