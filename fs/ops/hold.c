@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "fs/base/buf.h"
+#include "fs/base/clock.h"
+#include "fs/base/list.h"
 #include "fs/base/util.h"
 #include "fs/ops/contender.h"
 #include "fs/ops/entry.h"
@@ -24,8 +26,9 @@ struct hold {
 	struct zkfs_handle handle;
 	struct zkfs_contender *contender;
 	struct zkfs_line line;
-	struct zkfs_buf *note; /* what was written to the handle */
-	bool note_dirty;
+	struct zkfs_buf *note; /* what was written to the handle last */
+	bool unfinished;       /* it had no line end: the next write goes on */
+	struct zkfs_link noting; /* the note_ops that are under way */
 };
 
 /* An OPEN that waits for the lock. */
@@ -35,11 +38,27 @@ struct open_op {
 	char *lock; /* path */
 };
 
-/* A note on its way. */
+/* A WRITE, whose note is on its way. */
 struct note_op {
 	struct zkfs_op op;
+	struct zkfs_link link;
+	size_t size;
 	char *text;
 };
+
+/* Their lock is lost: nobody has to wait for the server to hear of that. */
+static void refuse_notes(struct hold *hold)
+{
+	struct zkfs_link *first;
+
+	while ((first = zkfs_list_first(&hold->noting))) {
+		struct note_op *note =
+			zkfs_list_entry(first, struct note_op, link);
+
+		zkfs_list_remove(first);
+		zkfs_reply_error(note, -EIO);
+	}
+}
 
 /* Opening to join */
 
@@ -47,12 +66,15 @@ static void on_changed(struct zkfs_contender_owner *owner)
 {
 	struct hold *hold = zkfs_container_of(owner, struct hold, owner);
 
+	if (hold->contender->broken)
+		refuse_notes(hold);
 	zkfs_line_changed(&hold->line, hold->contender);
 	zkfs_poll_wake(hold->contender->fs, hold->handle.fh);
 }
 
 static void hold_free(struct zkfs_fs *fs, struct hold *hold)
 {
+	refuse_notes(hold);
 	zkfs_line_fini(&hold->line);
 	zkfs_handle_remove(fs, &hold->handle);
 	zkfs_buf_unref(hold->note);
@@ -76,11 +98,14 @@ static bool on_granted(struct zkfs_claim *claim,
 		return false;
 	}
 	zkfs_line_init(&hold->line);
+	zkfs_list_init(&hold->noting);
 	hold->owner.changed = on_changed;
 	hold->contender = contender;
 	contender->owner = &hold->owner;
 	open->fi.fh = hold->handle.fh;
 	open->fi.direct_io = 1;
+	/* What close(2) would wait for keeps the next contender waiting too. */
+	open->fi.noflush = !claim->op.node->tell_closes;
 	if (zkfs_reply_open(open, &open->fi))
 		return true;
 	hold_free(fs, hold);
@@ -161,9 +186,11 @@ void zkfs_hold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		zkfs_reply_now(req, ZKFS_OP_READ, -EBADF);
 }
 
+/* Each write is a note of its own, but for what goes on with an unfinished
+ * line. */
 static int collect_note(struct hold *hold, const char *data, size_t size)
 {
-	size_t len = hold->note_dirty ? hold->note->len : 0;
+	size_t len = hold->unfinished ? hold->note->len : 0;
 
 	if (hold->contender->broken)
 		return -EIO;
@@ -172,31 +199,17 @@ static int collect_note(struct hold *hold, const char *data, size_t size)
 	if (zkfs_buf_pwrite(&hold->note, data, size, len) < 0 ||
 	    zkfs_buf_resize(&hold->note, len + size) < 0)
 		return -ENOMEM;
+	hold->unfinished = data[size - 1] != '\n';
 	zkfs_entry_sanitise(hold->note->data + len, size);
-	hold->note_dirty = true;
 	return 0;
-}
-
-void zkfs_hold_write(fuse_req_t req, fuse_ino_t ino, const char *data,
-		     size_t size, off_t off, struct fuse_file_info *fi)
-{
-	struct zkfs_op *op = zkfs_op_new(req, ZKFS_OP_WRITE, ino, sizeof(*op));
-	struct hold *hold;
-	int error;
-
-	if (!op)
-		return;
-	hold = hold_get(op->fs, fi);
-	error = hold ? collect_note(hold, data, size) : -EBADF;
-	if (error)
-		zkfs_reply_error(op, error);
-	else
-		zkfs_reply_write(op, size);
 }
 
 static void note_fini(struct zkfs_op *op)
 {
-	free(zkfs_container_of(op, struct note_op, op)->text);
+	struct note_op *note = zkfs_container_of(op, struct note_op, op);
+
+	zkfs_list_remove(&note->link);
+	free(note->text);
 }
 
 static void on_noted(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
@@ -204,11 +217,18 @@ static void on_noted(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	struct note_op *note =
 		zkfs_container_of(zkfs_op_from_zk(req), struct note_op, op);
 
+	/* EIO is for a lock that is lost. A note may be set twice. */
+	if (reply->error == ZKFS_E_LOST && req->deadline_ms > zkfs_clock_ms())
+		zkfs_zk_submit(note->op.fs->zk, req);
+	else if (reply->error == ZKFS_E_LOST)
+		zkfs_reply_error(note, -ETIMEDOUT);
 	/* The contender is gone: so is the lock, as its watch will say. */
-	if (reply->error == ZKFS_E_NONODE)
+	else if (reply->error == ZKFS_E_NONODE)
 		zkfs_reply_error(note, -EIO);
-	else
+	else if (reply->error)
 		zkfs_reply_zk_error(note, reply->error);
+	else
+		zkfs_reply_write(note, note->size);
 }
 
 static int note_request(struct note_op *note, const struct hold *hold)
@@ -231,30 +251,37 @@ static int note_request(struct note_op *note, const struct hold *hold)
 	return 0;
 }
 
-void zkfs_hold_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+void zkfs_hold_write(fuse_req_t req, fuse_ino_t ino, const char *data,
+		     size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct note_op *note =
-		zkfs_op_new(req, ZKFS_OP_FLUSH, ino, sizeof(*note));
+		zkfs_op_new(req, ZKFS_OP_WRITE, ino, sizeof(*note));
 	struct hold *hold;
-	int error = 0;
+	int error;
 
 	if (!note)
 		return;
 	note->op.fini = note_fini;
+	note->size = size;
 	hold = hold_get(note->op.fs, fi);
-	if (!hold || hold->contender->broken || !hold->note_dirty) {
-		if (hold && hold->contender->broken)
-			error = -EIO;
+	error = hold ? collect_note(hold, data, size) : -EBADF;
+	if (!error)
+		error = note_request(note, hold);
+	if (error) {
 		zkfs_reply_error(note, error);
 		return;
 	}
-	hold->note_dirty = false;
-	error = note_request(note, hold);
-	if (error)
-		zkfs_reply_error(note, error);
-	else
-		(void)zkfs_op_submit(&note->op, zkfs_fs_patience(note->op.fs),
-				     on_noted);
+	zkfs_list_append(&hold->noting, &note->link);
+	(void)zkfs_op_submit(&note->op, zkfs_fs_patience(note->op.fs),
+			     on_noted);
+}
+
+void zkfs_hold_sync(fuse_req_t req, enum zkfs_op_kind kind,
+		    const struct fuse_file_info *fi)
+{
+	const struct hold *hold = hold_get(zkfs_fs_of(req), fi);
+
+	zkfs_reply_now(req, kind, hold && hold->contender->broken ? -EIO : 0);
 }
 
 bool zkfs_hold_broken(const struct zkfs_handle *handle)

@@ -14,10 +14,13 @@
 void zkfs_hold_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void zkfs_hold_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi);
+/* Answered when the note stands on the server: shells look at the errors of
+ * write(2), not at those of close(2). */
 void zkfs_hold_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		     size_t size, off_t off, struct fuse_file_info *fi);
-/* Also fsync: the note is sent. EIO once the lock is lost. */
-void zkfs_hold_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* FSYNC and FLUSH: EIO once the lock is lost. */
+void zkfs_hold_sync(fuse_req_t req, enum zkfs_op_kind kind,
+		    const struct fuse_file_info *fi);
 /* Whether the lock is lost. */
 bool zkfs_hold_broken(const struct zkfs_handle *handle);
 /* The last close: the lock is given up. */

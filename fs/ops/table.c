@@ -204,7 +204,7 @@ static void on_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	zkfs_flock_flushed(zkfs_fs_of(req), fi->fh, fi->lock_owner);
 	switch (kind_of(req, fi)) {
 	case ZKFS_HANDLE_LOCK:
-		zkfs_hold_flush(req, ino, fi);
+		zkfs_hold_sync(req, ZKFS_OP_FLUSH, fi);
 		break;
 	case ZKFS_HANDLE_TEXT:
 		zkfs_reply_now(req, ZKFS_OP_FLUSH, 0);
@@ -224,7 +224,7 @@ static void on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	}
 	switch (kind_of(req, fi)) {
 	case ZKFS_HANDLE_LOCK:
-		zkfs_hold_flush(req, ino, fi);
+		zkfs_hold_sync(req, ZKFS_OP_FSYNC, fi);
 		break;
 	case ZKFS_HANDLE_TEXT:
 		zkfs_reply_now(req, ZKFS_OP_FSYNC, 0);

@@ -523,6 +523,20 @@ both_connected() {
 
 # -- a server that does not answer -------------------------------------------
 
+@test "daemon: a note that no server takes is an error of the write" {
+	own_server
+	zk create /locks/x
+	zk_mount A timeo=0.3
+	exec 8<>"$A/locks/x/me"
+	# The lock itself lasts for some seconds more.
+	py 'os.kill(int(A[0]), signal.SIGSTOP)
+if not within(5, lambda: err(os.write, 8, b"x") == "ETIMEDOUT"):
+    sys.exit("the write has not failed")' "$OWN_PID"
+	kill -CONT "$OWN_PID"
+	within 20 test -e "$A/locks/x/me"
+	exec 8>&-
+}
+
 @test "daemon: a lock is lost before a silent server can give it away" {
 	local start
 	own_server
@@ -533,6 +547,7 @@ both_connected() {
 	own_server_stop
 	start=$(now)
 	# The session would live for 4 s after the last the server has heard.
+	# A note that is under way then does not go on waiting for the server.
 	py 'if not within(20, lambda: err(os.write, 8, b"x") == "EIO"):
     sys.exit("the holder was not told")'
 	[ "$(since "$start")" -lt 4000 ]

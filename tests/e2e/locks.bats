@@ -227,8 +227,7 @@ for flags in (O_RDWR | O_CREAT, O_WRONLY | O_APPEND | O_CREAT,
 	order_is two
 	py 'same(err(os.write, 8, b"x"), "EIO")
 same(err(os.pread, 8, 99, 0), "EIO")
-same(err(os.fsync, 8), "EIO")
-same(err(os.close, 8), "EIO")'
+same(err(os.fsync, 8), "EIO")'
 	exec 8>&-
 	release two
 	joined 0
@@ -261,8 +260,7 @@ print(fd)' "$A/locks/x/waits" >answer &
 	py 'if not within(5, lambda: err(os.write, 8, b"x") == "EIO"):
     sys.exit("the holder was not told")
 same(err(os.pread, 8, 99, 0), "EIO")
-same(err(os.fsync, 8), "EIO")
-same(err(os.close, 8), "EIO")'
+same(err(os.fsync, 8), "EIO")'
 	# It is not ours any more, and its close takes away nobody else's.
 	exec 8>&-
 	joined 1
@@ -746,11 +744,29 @@ $dir/locks/x/two:1"
 	echo 4711 >&8
 	has "$(cat "$B/locks/x/me")" " note=4711"
 	# Whatever it says, it stays one line.
-	printf 'a\nb\033\n' >&8
+	py 'os.write(8, b"a\nb\033\n")'
 	is "$(wc -l <"$B/locks/x/me")" 1
 	has "$(cat "$B/locks/x/me")" " note=a b?"
 	has "$(py 'print(os.pread(8, 999, 0))')" " note=a b?"
 	py 'same(err(os.write, 8, bytes(4097)), "EFBIG")'
+	# What goes on with a line is no note of its own.
+	printf 'step ' >&8
+	printf '3 ' >&8
+	echo of 7 >&8
+	has "$(cat "$B/locks/x/me")" " note=step 3 of 7"
+	echo done >&8
+	has "$(cat "$B/locks/x/me")" " note=done"
+	exec 8>&-
+	joined 0
+}
+
+@test "lock: closing it does not wait for the daemon" {
+	zk_mount A
+	exec 8>"$A/locks/x/me"
+	kill -STOP "${MOUNT_PID[A]}"
+	within 10 grep -q "^State:.T" "/proc/${MOUNT_PID[A]}/task/"*/status
+	PY_LIMIT=5 py 'os.close(8)' || fail "close waits"
+	kill -CONT "${MOUNT_PID[A]}"
 	exec 8>&-
 	joined 0
 }
