@@ -13,11 +13,11 @@
 #include "fs/base/util.h"
 #include "fs/ops/caller.h"
 #include "fs/ops/contender.h"
+#include "fs/ops/filelock.h"
 #include "fs/ops/handle.h"
 #include "fs/ops/hold.h"
 #include "fs/ops/line.h"
 #include "fs/ops/poll.h"
-#include "include/zkfs/path.h"
 #include "include/zkfs/queue.h"
 
 /* A lock that is ours, or that is waited for in the background. */
@@ -48,9 +48,8 @@ struct flock_op {
 	struct grip *grip; /* made beforehand: a grant must not fail */
 	char *lock;	   /* path */
 	bool of_file;	   /* named after a file: made on first use */
-	char *making;	   /* the path that is being made */
-	unsigned made;	   /* so many times */
-	struct zkfs_zk_op step;
+	struct zkfs_filelock_making making;
+	unsigned made; /* so many times */
 	struct zkfs_contender_leaver leaver;
 };
 
@@ -61,61 +60,13 @@ struct flock_op {
 
 static void claim_lock(struct flock_op *op);
 
-/* Which lock a file stands for */
-
-/* '%' and '/' as %25 and %2F: one name for a whole path. */
-static char *encode(const char *path)
-{
-	char *name = malloc(3 * strlen(path) + 1), *to = name;
-
-	if (!name)
-		return NULL;
-	for (; *path; path++) {
-		if (*path == '%' || *path == '/')
-			to += sprintf(to, "%%%02X", (unsigned char)*path);
-		else
-			*to++ = *path;
-	}
-	*to = '\0';
-	return name;
-}
-
-static char *shown_path(const struct zkfs_node *node)
-{
-	zkfs_autofree char *path = zkfs_tree_path(node);
-
-	if (!path || node->type != ZKFS_TYPE_DATA)
-		return zkfs_steal(&path);
-	return zkfs_path_join(path, node->name);
-}
-
-static int file_lock(const struct zkfs_fs *fs, const struct zkfs_node *node,
-		     char **ret_lock)
-{
-	zkfs_autofree char *path = shown_path(node);
-	zkfs_autofree char *name = path ? encode(path) : NULL;
-	char *lock;
-
-	if (fs->config.n_lockroots == 0)
-		return -ENOLCK;
-	if (!name)
-		return -ENOMEM;
-	if (strlen(name) > ZKFS_NAME_MAX)
-		return -ENAMETOOLONG;
-	lock = zkfs_path_join(fs->config.lockroots[0], name);
-	if (!lock)
-		return -ENOMEM;
-	*ret_lock = lock;
-	return 0;
-}
-
 static int find_lock(struct flock_op *op)
 {
 	const struct zkfs_node *node = op->claim.op.node;
 
 	if (node->type != ZKFS_TYPE_ENTRY) {
 		op->of_file = true;
-		return file_lock(op->claim.op.fs, node, &op->lock);
+		return zkfs_filelock_path(op->claim.op.fs, node, &op->lock);
 	}
 	op->lock = zkfs_tree_path(node->parent);
 	return op->lock ? 0 : -ENOMEM;
@@ -354,8 +305,7 @@ static void claim_lock(struct flock_op *op)
 					 });
 }
 
-/* Making the lock of a file: its lock root's path, then it, a level a request:
- * what is there already is fine. */
+/* Making the lock of a file */
 
 static void make_next(struct flock_op *op);
 
@@ -381,45 +331,24 @@ static void on_made(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 
 static void make_next(struct flock_op *op)
 {
-	size_t done = strlen(op->making);
-	const char *next;
+	struct zkfs_op *base = &op->claim.op;
 
-	if (op->lock[done] == '\0') {
+	if (!zkfs_filelock_next(&op->making, base->fs, op->lock, &base->zk)) {
 		claim_lock(op);
 		return;
 	}
-	next = strchr(op->lock + done + 1, '/');
-	done = next ? (size_t)(next - op->lock) : strlen(op->lock);
-	memcpy(op->making, op->lock, done);
-	op->making[done] = '\0';
-	op->step =
-		(struct zkfs_zk_op){.kind = ZKFS_ZK_OP_CREATE,
-				    .path = op->making,
-				    .acl = op->claim.op.fs->config.acl,
-				    .acl_len = op->claim.op.fs->config.acl_len};
-	op->claim.op.zk = (struct zkfs_zk_req){
-		.kind = ZKFS_ZK_MULTI,
-		.path = op->making,
-		.ops = &op->step,
-		.n_ops = 1,
-		.deadline_ms = zkfs_fs_patience(op->claim.op.fs),
-		.done = on_made,
-	};
-	zkfs_zk_submit(op->claim.op.fs->zk, &op->claim.op.zk);
+	base->zk.done = on_made;
+	zkfs_zk_submit(base->fs->zk, &base->zk);
 }
 
 static void make_lock(struct flock_op *op)
 {
 	op->claim.op.cancel = NULL;
 	op->made++;
-	if (!op->making)
-		op->making = malloc(strlen(op->lock) + 1);
-	if (!op->making) {
+	if (zkfs_filelock_begin(&op->making, op->lock) < 0)
 		zkfs_reply_error(op, -ENOMEM);
-		return;
-	}
-	op->making[0] = '\0';
-	make_next(op);
+	else
+		make_next(op);
 }
 
 /* The request */
@@ -435,7 +364,7 @@ static void op_fini(struct zkfs_op *base)
 	zkfs_list_remove(&op->leaver.link);
 	free(op->grip);
 	free(op->lock);
-	free(op->making);
+	zkfs_filelock_end(&op->making);
 }
 
 /* What was held before is gone from the server. */
