@@ -7,7 +7,7 @@ layer must not have:
     include/zkfs   itself and libc
     base           include/zkfs, itself, libc
     core           base and below; nothing of libc that does I/O
-    zk             core and below, <zookeeper/...>
+    zk             core and below, <zookeeper/...>, <openssl/...>
     ops            zk and below, <fuse...>
     daemon         ops and below, <fuse...>
     tools          base, include/zkfs, libc: programs beside the mount
@@ -35,6 +35,7 @@ BELOW = {
 # Headers of libraries, and the layers that may see them.
 LIBRARIES = [
     (re.compile(r'zookeeper/'), ['fs/zk']),
+    (re.compile(r'openssl/'), ['fs/zk']),
     (re.compile(r'(fuse3?/|fuse(_\w+)?\.h$)'), ['fs/ops', 'fs/daemon']),
 ]
 
@@ -175,6 +176,7 @@ BAD = {
                               '#include <zookeeper/zookeeper.h>'),
     'core sees zookeeper': ('fs/core/x.c',
                             '#include <zookeeper/zookeeper.h>'),
+    'daemon sees openssl': ('fs/daemon/x.c', '#include <openssl/ssl.h>'),
     'ops sees zookeeper': ('fs/ops/x.c', '#include <zookeeper/proto.h>'),
     'daemon sees zookeeper': ('fs/daemon/x.c',
                               '#include <zookeeper/zookeeper.h>'),

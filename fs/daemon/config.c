@@ -9,6 +9,7 @@
 
 #include "fs/daemon/opts.h"
 #include "fs/zk/library.h"
+#include "fs/zk/tls.h"
 
 static void print_options(FILE *out)
 {
@@ -48,13 +49,14 @@ void zkfs_config_print(FILE *out, const struct zkfs_opts *opts)
 		      "fuse_version=%s\n"
 		      "fuse_interface=%d\n"
 		      "zookeeper_version=%s\n"
-		      "tls=no\n" /* Debian's library is built without */
+		      "tls=%s\n"
 		      "bindir=" ZKFS_BINDIR "\n"
 		      "sbindir=" ZKFS_SBINDIR "\n"
 		      "mandir=" ZKFS_MANDIR "\n"
 		      "sysconfdir=" ZKFS_SYSCONFDIR "\n",
 		      fuse_pkgversion(), FUSE_USE_VERSION,
-		      zkfs_library_version());
+		      zkfs_library_version(),
+		      zkfs_tls_available() ? "yes" : "no");
 	print_options(out);
 	print_defaults(out, opts);
 }

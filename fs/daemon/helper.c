@@ -19,6 +19,7 @@
 #include "fs/daemon/opts.h"
 #include "fs/zk/auth.h"
 #include "fs/zk/servers.h"
+#include "fs/zk/tls.h"
 
 #define NAME_PREFIX    "mount."
 #define STATUS_FAILED  1
@@ -216,6 +217,7 @@ int zkfs_helper_fake(const struct zkfs_opts *opts, char *words,
 {
 	struct zkfs_servers servers = {0};
 	struct zkfs_auth auth = {0};
+	struct zkfs_tls *tls = NULL;
 	int error =
 		zkfs_servers_parse(opts->source, &servers, words, words_len);
 
@@ -223,6 +225,14 @@ int zkfs_helper_fake(const struct zkfs_opts *opts, char *words,
 		error = check_directory(opts->mountpoint, words, words_len);
 	if (!error && opts->authfile)
 		error = zkfs_auth_load(opts->authfile, &auth, words, words_len);
+	if (!error && opts->tls)
+		error = zkfs_tls_new(
+			&(struct zkfs_tls_config){.cafile = opts->cafile,
+						  .certfile = opts->certfile,
+						  .keyfile = opts->keyfile,
+						  .hosts = servers.hosts},
+			&tls, words, words_len);
+	(void)zkfs_tls_free(tls);
 	zkfs_auth_fini(&auth);
 	zkfs_servers_fini(&servers);
 	return error;

@@ -25,6 +25,7 @@
 #include "fs/base/util.h"
 #include "fs/daemon/config.h"
 #include "fs/daemon/emitter.h"
+#include "fs/daemon/firstlook.h"
 #include "fs/daemon/fusectl.h"
 #include "fs/daemon/helper.h"
 #include "fs/daemon/loop.h"
@@ -38,6 +39,7 @@
 #include "fs/zk/auth.h"
 #include "fs/zk/servers.h"
 #include "fs/zk/session.h"
+#include "fs/zk/tls.h"
 
 #define PROBE_MS_MAX   5000
 #define DRAIN_LIMIT_MS 3000
@@ -52,6 +54,7 @@ struct daemon {
 	char *path;   /* of the mount point */
 	dev_t device; /* what is mounted there */
 	struct zkfs_auth auth;
+	struct zkfs_tls *tls; /* or NULL */
 	struct zkfs_fs fs;
 	bool has_fs;
 	struct zkfs_loop loop;
@@ -70,6 +73,22 @@ static int min_int(int a, int b)
 	return a < b ? a : b;
 }
 
+static struct zkfs_tls_config tls_config(const struct daemon *d)
+{
+	return (struct zkfs_tls_config){.cafile = d->opts.cafile,
+					.certfile = d->opts.certfile,
+					.keyfile = d->opts.keyfile,
+					.hosts = d->servers.hosts};
+}
+
+static int load_tls(struct daemon *d)
+{
+	struct zkfs_tls_config config = tls_config(d);
+
+	return d->opts.tls ? zkfs_tls_new(&config, &d->tls, d->words, WORDS)
+			   : 0;
+}
+
 /* Before the first connection: addresses, credentials, the mount point. */
 static int prepare(struct daemon *d)
 {
@@ -83,61 +102,11 @@ static int prepare(struct daemon *d)
 		error = zkfs_auth_load(d->opts.authfile, &d->auth, d->words,
 				       WORDS);
 	if (!error)
+		error = load_tls(d);
+	if (!error)
 		error = zkfs_servers_resolve(&d->servers, &d->numeric, d->words,
 					     WORDS);
 	return error;
-}
-
-struct first_look {
-	struct zkfs_zk_req req;
-	bool done;
-	enum zkfs_error error;
-	struct zkfs_stat stat;
-};
-
-static void on_first_look(struct zkfs_zk_req *req,
-			  const struct zkfs_zk_reply *reply)
-{
-	struct first_look *look =
-		zkfs_container_of(req, struct first_look, req);
-
-	look->done = true;
-	look->error = reply->error;
-	if (!reply->error)
-		look->stat = *reply->stat;
-}
-
-/* The root must be there: a chroot that does not exist connects all right and
- * then answers every request with ZNONODE. */
-static int look_at_root(struct daemon *d, struct zkfs_stat *ret_stat)
-{
-	struct first_look look = {
-		.req = {.kind = ZKFS_ZK_EXISTS,
-			.path = "/",
-			.deadline_ms = zkfs_clock_ms() + d->opts.timeo_ms,
-			.done = on_first_look}};
-
-	zkfs_zk_submit(d->loop.zk, &look.req);
-	while (!look.done && !d->loop.stop)
-		if (zkfs_loop_turn(&d->loop, ZKFS_NEVER) < 0)
-			break;
-	zkfs_zk_cancel(d->loop.zk, &look.req);
-	if (look.error == ZKFS_E_NONODE)
-		(void)snprintf(d->words, WORDS,
-			       "'%s' does not exist on the server; create it "
-			       "first",
-			       *d->servers.chroot ? d->servers.chroot : "/");
-	else if (look.error || !look.done)
-		(void)snprintf(d->words, WORDS,
-			       "no ZooKeeper session with %s: %s",
-			       d->servers.hosts,
-			       look.done ? zkfs_error_words(look.error)
-					 : "interrupted");
-	else
-		*ret_stat = look.stat;
-	if (!look.done)
-		return -EINTR;
-	return zkfs_error_to_errno(look.error);
 }
 
 static int connect_servers(struct daemon *d)
@@ -149,6 +118,7 @@ static int connect_servers(struct daemon *d)
 		.timeout_ms = d->opts.session_timeout_ms,
 		.watch_budget = d->opts.watch_paths,
 		.auth = d->opts.authfile ? &d->auth : NULL,
+		.tls = d->tls,
 	};
 	int error = zkfs_servers_probe(d->numeric,
 				       min_int(d->opts.timeo_ms, PROBE_MS_MAX));
@@ -270,9 +240,8 @@ static int set_up_fs(struct daemon *d, const struct zkfs_stat *root)
 /* The credentials may have changed. A scheme that the server does not know
  * would end the session, and all locks with it: none is taken that was not
  * there at the start. */
-static void reload_auth(void *arg)
+static void reload_auth(struct daemon *d)
 {
-	struct daemon *d = arg;
 	struct zkfs_auth auth = {0};
 	char words[WORDS] = "";
 
@@ -287,6 +256,28 @@ static void reload_auth(void *arg)
 	zkfs_auth_fini(&d->auth);
 	d->auth = auth;
 	zkfs_info("'%s' was read again", d->opts.authfile);
+}
+
+/* For the next connection: the one there is may go on. */
+static void reload_tls(struct daemon *d)
+{
+	struct zkfs_tls_config config = tls_config(d);
+	char words[WORDS] = "";
+
+	if (zkfs_tls_reload(d->tls, &config, words, WORDS) < 0)
+		zkfs_error("%s, ignoring; TLS stays as it was", words);
+	else
+		zkfs_info("the files of TLS were read again");
+}
+
+static void reload(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->opts.authfile)
+		reload_auth(d);
+	if (d->tls)
+		reload_tls(d);
 }
 
 /* The mount answers: the command that started us may return. */
@@ -389,6 +380,7 @@ static void tear_down(struct daemon *d)
 	zkfs_loop_fini(&d->loop);
 	zkfs_supervisor_fini(&d->supervisor);
 	zkfs_auth_fini(&d->auth);
+	d->tls = zkfs_tls_free(d->tls);
 	zkfs_servers_fini(&d->servers);
 	free(d->numeric);
 	free(d->path);
@@ -414,7 +406,8 @@ static int serve(struct daemon *d)
 	if (!error)
 		error = connect_servers(d);
 	if (!error)
-		error = look_at_root(d, &root);
+		error = zkfs_firstlook(&d->loop, &d->servers, d->opts.timeo_ms,
+				       &root, d->words, WORDS);
 	if (!error)
 		error = set_up_fs(d, &root);
 	if (error) {
@@ -425,8 +418,8 @@ static int serve(struct daemon *d)
 		return zkfs_helper_status(&d->helper, ZKFS_HELPER_FAILED,
 					  error);
 	}
-	if (d->opts.authfile) {
-		d->loop.hung_up = reload_auth;
+	if (d->opts.authfile || d->tls) {
+		d->loop.hung_up = reload;
 		d->loop.hung_up_arg = d;
 	}
 	d->loop.ready = on_ready;

@@ -208,6 +208,24 @@ static int add_default_strings(struct zkfs_opts_parser *p)
 		    : zkfs_optvalue_nomem(p);
 }
 
+/* Nothing that was given to be safer is left out in silence. */
+static int check_tls(struct zkfs_opts_parser *p)
+{
+	const struct zkfs_opts *opts = &p->opts;
+	const char *name = opts->cafile	    ? "cafile"
+			   : opts->certfile ? "certfile"
+			   : opts->keyfile  ? "keyfile"
+					    : NULL;
+
+	if (name && !opts->tls)
+		return zkfs_optvalue_fail(
+			p, "option '%s' is of use with 'tls' only", name);
+	if (opts->keyfile && !opts->certfile)
+		return zkfs_optvalue_fail(p,
+					  "option 'keyfile' needs 'certfile'");
+	return 0;
+}
+
 /* What was left open follows from what was given, in whatever order. */
 static int complete(struct zkfs_opts_parser *p)
 {
@@ -233,6 +251,8 @@ static int complete(struct zkfs_opts_parser *p)
 		return zkfs_optvalue_fail(p, "option 'acl': 'auth' is who "
 					     "'authfile' says, and there is "
 					     "none");
+	if (check_tls(p) < 0)
+		return -EINVAL;
 	return add_default_strings(p);
 }
 
@@ -280,6 +300,9 @@ void zkfs_opts_fini(struct zkfs_opts *opts)
 	free(opts->dataname);
 	free(opts->ctlname);
 	free(opts->authfile);
+	free(opts->cafile);
+	free(opts->certfile);
+	free(opts->keyfile);
 	free(opts->acl);
 	free(opts->contender_acl);
 	*opts = (struct zkfs_opts){0};

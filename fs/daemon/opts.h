@@ -63,7 +63,11 @@ struct zkfs_opts {
 	size_t n_lockroots;
 	unsigned locknames; /* enum zkfs_name_family; locknames=curator:kazoo:
 			     * curator-rw or "all" */
-	char *authfile;	    /* or NULL */
+	char *authfile;	    /* or NULL; absolute, as are the other files */
+	bool tls;
+	char *cafile; /* of tls: each may be NULL, see fs/zk/tls.h */
+	char *certfile;
+	char *keyfile;
 	/* acl=ENTRY[,ENTRY...], as the port has it, for what is created; and
 	 * the same for contenders, which everybody may read. NULL: open. */
 	char *acl, *contender_acl;

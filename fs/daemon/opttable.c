@@ -97,10 +97,21 @@
 	  ZKFS_OPTS_NEEDS_VALUE,                                                  \
 	  "  locknames=KIND[:KIND]    clients to exclude: curator, kazoo,\n"      \
 	  "                           curator-rw or all (all)\n")                 \
-	X("authfile", zkfs_optvalue_string, opts.authfile,                        \
+	X("authfile", zkfs_optvalue_file, opts.authfile,                          \
 	  ZKFS_OPTS_NEEDS_VALUE,                                                  \
 	  "  authfile=FILE            credentials, lines of SCHEME SECRET;\n"     \
 	  "                           a file that only you can read\n")           \
+	X("tls", zkfs_optvalue_true, opts.tls, ZKFS_OPTS_NO_VALUE,                \
+	  "  tls                      TLS to the servers\n")                      \
+	X("cafile", zkfs_optvalue_file, opts.cafile, ZKFS_OPTS_NEEDS_VALUE,       \
+	  "  cafile=FILE              who vouches for the servers, PEM (those\n"  \
+	  "                           that the system trusts)\n")                 \
+	X("certfile", zkfs_optvalue_file, opts.certfile,                          \
+	  ZKFS_OPTS_NEEDS_VALUE,                                                  \
+	  "  certfile=FILE            our certificate, PEM\n")                    \
+	X("keyfile", zkfs_optvalue_file, opts.keyfile, ZKFS_OPTS_NEEDS_VALUE,     \
+	  "  keyfile=FILE             its key, PEM, a file that only you can\n"   \
+	  "                           read (certfile)\n")                         \
 	X("acl", zkfs_optvalue_acl, opts.acl, ZKFS_OPTS_NEEDS_VALUE,              \
 	  "  acl=ENTRY[\\,ENTRY...]    ACL of what is created, as zkCli has it\n" \
 	  "                           (world:anyone:cdrwa)\n")                    \

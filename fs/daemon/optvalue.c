@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/core/acltext.h"
 #include "include/zkfs/names.h"
@@ -100,10 +101,22 @@ int zkfs_optvalue_false(struct zkfs_opts_parser *p,
 	return 0;
 }
 
-int zkfs_optvalue_string(struct zkfs_opts_parser *p,
-			 const struct zkfs_opts_spec *spec, const char *value)
+int zkfs_optvalue_file(struct zkfs_opts_parser *p,
+		       const struct zkfs_opts_spec *spec, const char *value)
 {
-	return zkfs_optvalue_store(p, field(p, spec), value);
+	zkfs_autofree char *cwd = NULL, *path = NULL;
+
+	if (value[0] == '/')
+		return zkfs_optvalue_store(p, field(p, spec), value);
+	cwd = getcwd(NULL, 0);
+	if (!cwd && errno != ENOMEM)
+		return zkfs_optvalue_fail(p, "option '%s': '%s': %s",
+					  spec->name, value, strerror(errno));
+	if (!cwd || asprintf(&path, "%s/%s", cwd, value) < 0) {
+		path = NULL;
+		return zkfs_optvalue_nomem(p);
+	}
+	return zkfs_optvalue_store(p, field(p, spec), path);
 }
 
 /* A decimal number that can be an id: -1 means "no change" to chown(2). */

@@ -47,7 +47,8 @@ zkfs_opts_setter zkfs_optvalue_true;
 zkfs_opts_setter zkfs_optvalue_false;
 zkfs_opts_setter zkfs_optvalue_inotify;
 zkfs_opts_setter zkfs_optvalue_no_inotify;
-zkfs_opts_setter zkfs_optvalue_string;
+/* Made absolute: it may be read again, from another directory. */
+zkfs_opts_setter zkfs_optvalue_file;
 zkfs_opts_setter zkfs_optvalue_uid;
 zkfs_opts_setter zkfs_optvalue_gid;
 zkfs_opts_setter zkfs_optvalue_mode;

@@ -28,9 +28,9 @@ static int interest(struct zkfs_zk *zk, int *ret_fd, int *ret_events,
 {
 	int rc;
 
-	zkfs_guard_connects(true);
+	zkfs_guard_connects(true, zk->tls);
 	rc = zookeeper_interest(zk->zh, ret_fd, ret_events, ret_tv);
-	zkfs_guard_connects(false);
+	zkfs_guard_connects(false, NULL);
 	return rc;
 }
 
@@ -56,18 +56,6 @@ static void process(struct zkfs_zk *zk, int events)
 	}
 }
 
-void zkfs_connection_receive(struct zkfs_zk *zk, short revents)
-{
-	int events = 0;
-
-	if (revents & (POLLIN | POLLERR | POLLHUP))
-		events |= ZOOKEEPER_READ;
-	if (revents & (POLLOUT | POLLERR | POLLHUP))
-		events |= ZOOKEEPER_WRITE;
-	if (events)
-		process(zk, events);
-}
-
 /* Gives up the connection there is, or the attempt at one. The library notices
  * as it reads, fails what was under way, and goes on to the next server. */
 static void cut(struct zkfs_zk *zk)
@@ -76,6 +64,34 @@ static void cut(struct zkfs_zk *zk)
 		(void)shutdown(zk->fd, SHUT_RDWR);
 	zk->cut = false;
 	process(zk, ZOOKEEPER_READ | ZOOKEEPER_WRITE);
+}
+
+/* Whether TLS has this turn. */
+static bool is_securing(struct zkfs_zk *zk)
+{
+	int r = zkfs_guard_secure(zk->fd);
+
+	if (r < 0 && r != -EAGAIN)
+		cut(zk);
+	return r < 0;
+}
+
+bool zkfs_connection_pending(const struct zkfs_zk *zk)
+{
+	return zkfs_guard_pending(zk->fd);
+}
+
+void zkfs_connection_receive(struct zkfs_zk *zk, short revents)
+{
+	int events = 0;
+
+	if (revents & (POLLIN | POLLERR | POLLHUP) ||
+	    zkfs_connection_pending(zk))
+		events |= ZOOKEEPER_READ;
+	if (revents & (POLLOUT | POLLERR | POLLHUP))
+		events |= ZOOKEEPER_WRITE;
+	if (events && !is_securing(zk))
+		process(zk, events);
 }
 
 /*
@@ -142,6 +158,7 @@ void zkfs_connection_watch(struct zkfs_zk *zk, int64_t now_ms)
 	zkfs_debug("no answer from %s, on to the next server",
 		   zoo_get_current_server(zk->zh));
 	zk->n_cuts++;
+	zkfs_guard_unanswered(zk->fd);
 	cut(zk);
 }
 
@@ -187,6 +204,7 @@ void zkfs_connection_ask(struct zkfs_zk *zk, int64_t now_ms)
 		zk->events |= POLLIN;
 	if (events & ZOOKEEPER_WRITE)
 		zk->events |= POLLOUT;
+	zk->events = zkfs_guard_events(fd, zk->events);
 	if (fd < 0 || zoo_state(zk->zh) == ZOO_CONNECTED_STATE)
 		zk->attempt_ms = ZKFS_NEVER;
 	else if (zk->attempt_ms == ZKFS_NEVER)

@@ -7,14 +7,16 @@
 #ifndef ZKFS_ZK_CONNECTION_H
 #define ZKFS_ZK_CONNECTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct zkfs_zk;
 
 /* There is no socket. Calls nobody. */
 void zkfs_connection_none(struct zkfs_zk *zk);
-/* Poll has reported `revents`. */
+/* Poll has reported `revents`; or nothing, while something is pending. */
 void zkfs_connection_receive(struct zkfs_zk *zk, short revents);
+bool zkfs_connection_pending(const struct zkfs_zk *zk);
 /* Gives up a connect that takes too long. */
 void zkfs_connection_watch(struct zkfs_zk *zk, int64_t now_ms);
 /* When that will be; ZKFS_NEVER if none is under way. */

@@ -6,7 +6,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
+#include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,10 +20,14 @@
 #include "fs/base/log.h"
 #include "fs/base/util.h"
 #include "fs/zk/packet.h"
+#include "fs/zk/tls.h"
 
 #define LENGTH ((size_t)4)
 /* Requests under way are fewer: ZKFS_CALLS_MAX. A power of two. */
 #define REQUESTS_MAX 4096U
+
+/* Room for "ADDRESS port NUMBER", with a scope. */
+#define PEER 96
 
 #define exported __attribute__((visibility("default")))
 
@@ -34,6 +41,8 @@ struct frame {
 
 struct guard {
 	int fd;
+	struct zkfs_tls_stream *stream; /* NULL: it is not TLS */
+	short wants; /* what TLS waits for; 0: nothing any more */
 	bool broken; /* the connection is at its end, whatever comes */
 	bool asked;  /* for a session: the first that is sent */
 	bool greeted;
@@ -51,14 +60,24 @@ struct guard {
  * state is the program's. */
 static struct zkfs_link guards = {&guards, &guards};
 static bool connects;
+static struct zkfs_tls *connects_tls;
 static bool served; /* a server has greeted us, at any time */
 static bool told;   /* what was wrong, since the last greeting */
+static char failure[PEER + 256];
+static unsigned n_final;
 static _Thread_local bool is_library_thread;
 
-void zkfs_guard_connects(bool on)
+void zkfs_guard_connects(bool on, struct zkfs_tls *tls)
 {
 	is_library_thread = true;
 	connects = on;
+	connects_tls = tls;
+}
+
+const char *zkfs_guard_failure(unsigned *ret_n_final)
+{
+	*ret_n_final = n_final;
+	return *failure ? failure : NULL;
 }
 
 static struct guard *find(int fd)
@@ -77,6 +96,7 @@ static struct guard *find(int fd)
 static void guard_free(struct guard *guard)
 {
 	zkfs_list_remove(&guard->link);
+	(void)zkfs_tls_stream_free(guard->stream);
 	free(guard->packet);
 	free(guard);
 }
@@ -101,6 +121,86 @@ static ssize_t end(struct guard *guard, const char *words)
 	told = true;
 	guard->broken = true;
 	return 0;
+}
+
+/* Who is at the other end, for a line of words. */
+static void name_peer(int fd, char *name, size_t size)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	char host[INET6_ADDRSTRLEN + 16], port[8];
+
+	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
+	    getnameinfo((struct sockaddr *)&address, len, host, sizeof(host),
+			port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		(void)snprintf(name, size, "%s port %s", host, port);
+	else
+		(void)snprintf(name, size, "a server");
+}
+
+/* Before its greeting. What passes is told by who waits for it. */
+static void fail(const struct guard *guard, bool final, const char *words)
+{
+	char peer[PEER];
+
+	if (guard->greeted)
+		return;
+	name_peer(guard->fd, peer, sizeof(peer));
+	(void)snprintf(failure, sizeof(failure), "%s: %s", peer, words);
+	if (!final)
+		return;
+	n_final++;
+	if (served && !told)
+		zkfs_warning("no connection to %s", failure);
+	told = true;
+}
+
+static void note_tls_end(const struct guard *guard)
+{
+	const struct zkfs_tls_end *tls_end = zkfs_tls_stream_end(guard->stream);
+
+	if (tls_end)
+		fail(guard, tls_end->final, tls_end->words);
+}
+
+int zkfs_guard_secure(int fd)
+{
+	struct guard *guard = find(fd);
+	int r;
+
+	if (!guard || guard->wants == 0)
+		return 0;
+	r = zkfs_tls_stream_shake(guard->stream, &guard->wants);
+	if (r == 0)
+		guard->wants = 0;
+	else if (r != -EAGAIN)
+		note_tls_end(guard);
+	return r;
+}
+
+short zkfs_guard_events(int fd, short events)
+{
+	const struct guard *guard = find(fd);
+
+	return guard && guard->wants ? guard->wants : events;
+}
+
+void zkfs_guard_unanswered(int fd)
+{
+	struct guard *guard = find(fd);
+
+	if (!guard)
+		return;
+	fail(guard, false, "it does not answer");
+	guard->broken = true;
+}
+
+bool zkfs_guard_pending(int fd)
+{
+	const struct guard *guard = find(fd);
+
+	return guard && guard->stream && zkfs_tls_stream_pending(guard->stream);
 }
 
 /* Fills the length from `size` bytes; returns how many were its. */
@@ -182,6 +282,8 @@ static bool is_sound(struct guard *guard)
 			return false;
 		served = true;
 		told = false;
+		failure[0] = '\0';
+		n_final = 0;
 		return true;
 	}
 	if (!zkfs_packet_xid(packet, len, &xid))
@@ -194,23 +296,57 @@ static bool is_sound(struct guard *guard)
 		packet, len, &guard->requests[guard->first++ % REQUESTS_MAX]);
 }
 
-static ssize_t receive(int fd, void *buf, size_t size, int flags)
+static ssize_t receive_plain(int fd, void *buf, size_t size, int flags)
 {
 	return syscall(SYS_recvfrom, fd, buf, size, flags, NULL, NULL);
+}
+
+static ssize_t receive(const struct guard *guard, void *buf, size_t size)
+{
+	ssize_t n;
+
+	if (!guard->stream)
+		return receive_plain(guard->fd, buf, size, 0);
+	n = zkfs_tls_stream_recv(guard->stream, buf, size);
+	if (n < 0)
+		note_tls_end(guard);
+	return n;
+}
+
+/* Unless TLS has said why. */
+static void note_closed(const struct guard *guard)
+{
+	if (!guard->stream)
+		fail(guard, false,
+		     "it closes the connection without an answer; is that port "
+		     "for TLS?");
+	else if (!zkfs_tls_stream_end(guard->stream))
+		fail(guard, false,
+		     "it closes the connection without an answer");
+}
+
+/* The first byte of an alert (RFC 8446, 5.1), and the second. */
+static bool is_tls(const struct frame *in)
+{
+	return in->length[0] == 21 && in->length[1] == 3;
 }
 
 /* The length goes to the library at once: it makes room for the packet. */
 static ssize_t receive_length(struct guard *guard, void *buf, size_t size)
 {
 	struct frame *in = &guard->in;
-	ssize_t n = receive(guard->fd, buf,
-			    zkfs_min_size(size, LENGTH - in->n_length), 0);
+	ssize_t n =
+		receive(guard, buf, zkfs_min_size(size, LENGTH - in->n_length));
 
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		note_closed(guard);
 	if (n <= 0)
 		return n;
 	(void)take_length(in, buf, (size_t)n);
 	if (in->n_length < LENGTH)
 		return n;
+	if (!guard->greeted && is_tls(in))
+		fail(guard, true, "that port is for TLS (tls)");
 	if (in->len == 0 || in->len > (size_t)ZKFS_PACKET_MAX)
 		return end(guard, "a packet of impossible length");
 	guard->n_given = 0;
@@ -237,17 +373,12 @@ static ssize_t receive_packet(struct guard *guard, void *buf, size_t size)
 	struct frame *in = &guard->in;
 	ssize_t n;
 
-	if (in->n < in->len) {
-		n = receive(guard->fd, guard->packet + in->n, in->len - in->n,
-			    0);
+	while (in->n < in->len) {
+		n = receive(guard, guard->packet + in->n, in->len - in->n);
 		if (n <= 0)
 			return n;
 		in->n += (size_t)n;
-		if (in->n < in->len) {
-			errno = EAGAIN;
-			return -1;
-		}
-		if (!is_sound(guard))
+		if (in->n == in->len && !is_sound(guard))
 			return end(guard, "a packet that is not sound");
 	}
 	return give(guard, buf, size);
@@ -259,28 +390,55 @@ static ssize_t receive_packet(struct guard *guard, void *buf, size_t size)
 exported int guarded_connect(int fd, const struct sockaddr *address,
 			     socklen_t len) __asm__("connect");
 
+static struct guard *guard_new(int fd)
+{
+	struct guard *guard = calloc(1, sizeof(*guard));
+
+	if (!guard)
+		return NULL;
+	guard->fd = fd;
+	zkfs_list_append(&guards, &guard->link);
+	if (!connects_tls)
+		return guard;
+	guard->wants = POLLOUT;
+	guard->stream = zkfs_tls_stream_new(connects_tls, fd);
+	if (guard->stream)
+		return guard;
+	guard_free(guard);
+	return NULL;
+}
+
 int guarded_connect(int fd, const struct sockaddr *address, socklen_t len)
 {
-	struct guard *guard;
+	struct guard *guard = NULL;
+	int r;
 
 	forget(fd);
 	if (is_library_thread && connects) {
-		guard = calloc(1, sizeof(*guard));
+		guard = guard_new(fd);
 		if (!guard) {
 			errno = ENOMEM;
 			return -1;
 		}
-		guard->fd = fd;
-		zkfs_list_append(&guards, &guard->link);
 	}
-	return (int)syscall(SYS_connect, fd, address, len);
+	r = (int)syscall(SYS_connect, fd, address, len);
+	/* Connected, the library would ask for a session at once. */
+	if (r == 0 && guard && guard->stream) {
+		errno = EINPROGRESS;
+		r = -1;
+	}
+	return r;
 }
 
 exported ssize_t send(int fd, const void *buf, size_t size, int flags)
 {
 	struct guard *guard = find(fd);
-	ssize_t n = syscall(SYS_sendto, fd, buf, size, flags, NULL, 0);
+	ssize_t n;
 
+	if (guard && guard->stream)
+		n = zkfs_tls_stream_send(guard->stream, buf, size);
+	else
+		n = syscall(SYS_sendto, fd, buf, size, flags, NULL, 0);
 	if (guard && n > 0)
 		note_sent(guard, buf, size, (size_t)n);
 	return n;
@@ -291,7 +449,7 @@ exported ssize_t recv(int fd, void *buf, size_t size, int flags)
 	struct guard *guard = find(fd);
 
 	if (!guard)
-		return receive(fd, buf, size, flags);
+		return receive_plain(fd, buf, size, flags);
 	if (guard->broken)
 		return 0;
 	return guard->in.n_length < LENGTH ? receive_length(guard, buf, size)

@@ -8,14 +8,38 @@
  * for the whole program: the dynamic linker prefers the program's own to those
  * of libc. All but the library's connections pass through untouched, as does
  * what the library sends; what it receives it receives a packet at a time.
+ *
+ * TLS begins and ends here, too (fs/zk/tls): what the library sends and
+ * receives is what is inside. Until hands are shaken it is not told that it is
+ * connected.
  */
 #ifndef ZKFS_ZK_GUARD_H
 #define ZKFS_ZK_GUARD_H
 
 #include <stdbool.h>
 
+struct zkfs_tls;
+
 /* Connections that are made from now on, until it is switched off, are the
- * library's. (It connects in zookeeper_interest() only.) */
-void zkfs_guard_connects(bool on);
+ * library's. (It connects in zookeeper_interest() only.) `tls`: they are made
+ * with TLS; NULL: without. It must outlive them. */
+void zkfs_guard_connects(bool on, struct zkfs_tls *tls);
+
+/* For a connection of the library's of which poll(2) has told something: 0: the
+ * library may be told. -EAGAIN: not yet, TLS has the turn. Another negative
+ * errno: it is of no use, cut it. */
+int zkfs_guard_secure(int fd);
+/* What to poll for where the library wants `events`. */
+short zkfs_guard_events(int fd, short events);
+/* There is something for the library to receive of which poll(2) does not
+ * tell. */
+bool zkfs_guard_pending(int fd);
+
+/* The connection is about to be cut, as no server answers there. */
+void zkfs_guard_unanswered(int fd);
+/* Why the last connection ended without a server's greeting, a line that names
+ * the server, or NULL where that is not known; and how many, since the last
+ * greeting, have ended by what will not change (struct zkfs_tls_end). */
+const char *zkfs_guard_failure(unsigned *ret_n_final);
 
 #endif

@@ -25,6 +25,7 @@
 #include "include/zkfs/zk.h"
 
 struct zkfs_auth;
+struct zkfs_tls;
 
 /* The server throttles beyond 1000; more than this only adds latency. */
 #define ZKFS_CALLS_MAX 256
@@ -49,6 +50,7 @@ struct zkfs_zk {
 	struct zkfs_names names;
 	int asked_ms; /* the session timeout we ask for */
 	const struct zkfs_auth *auth;
+	struct zkfs_tls *tls; /* or NULL */
 
 	zhandle_t *zh; /* NULL between two sessions */
 	enum zkfs_session_state state;

@@ -312,6 +312,27 @@ bool zkfs_servers_named(const char *hosts)
 	return for_each_host(hosts, is_named, NULL, words, sizeof(words)) > 0;
 }
 
+struct question {
+	bool (*is)(void *ctx, const char *host);
+	void *ctx;
+};
+
+static int ask(void *ctx, const struct host *host)
+{
+	const struct question *question = ctx;
+
+	return question->is(question->ctx, host->name);
+}
+
+bool zkfs_servers_any(const char *hosts,
+		      bool (*is)(void *ctx, const char *host), void *ctx)
+{
+	struct question question = {.is = is, .ctx = ctx};
+	char words[1];
+
+	return for_each_host(hosts, ask, &question, words, sizeof(words)) > 0;
+}
+
 /*
  * Probing.
  */

@@ -31,6 +31,10 @@ int zkfs_servers_resolve(const struct zkfs_servers *servers, char **ret_numeric,
 			 char *words, size_t words_len);
 /* Whether any of the hosts is given by a name. */
 bool zkfs_servers_named(const char *hosts);
+/* Whether `is` says so of any of the hosts, which it is given without port and
+ * brackets, in their order. */
+bool zkfs_servers_any(const char *hosts,
+		      bool (*is)(void *ctx, const char *host), void *ctx);
 /* Whether any of the numeric addresses accepts a connection within
  * `timeout_ms`, all tried at once. Returns 0 or the last negative errno
  * (-ETIMEDOUT). */

@@ -30,6 +30,7 @@
 #include "fs/zk/call.h"
 #include "fs/zk/completion.h"
 #include "fs/zk/connection.h"
+#include "fs/zk/guard.h"
 #include "fs/zk/hosts.h"
 #include "fs/zk/private.h"
 #include "fs/zk/send.h"
@@ -392,7 +393,7 @@ void zkfs_session_prepare(struct zkfs_zk *zk, int *ret_fd, short *ret_events,
 	deadline = zkfs_clock_earlier(
 		deadline, zkfs_names_deadline(&zk->names, zkfs_clock_ms()));
 	if (!zkfs_list_empty(&zk->outbox.answers) || zk->cut ||
-	    zkfs_send_ready(zk))
+	    zkfs_connection_pending(zk) || zkfs_send_ready(zk))
 		deadline = 0;
 	*ret_deadline_ms = deadline;
 }
@@ -441,6 +442,7 @@ static int zk_new(const struct zkfs_session_config *config,
 	zk->state = ZKFS_SESSION_CONNECTING;
 	zk->since_ms = zkfs_clock_ms();
 	zk->auth = config->auth;
+	zk->tls = config->tls;
 	zk->asked_ms = config->timeout_ms;
 	zk->timeout_ms = config->timeout_ms;
 	zk->chroot_len = strlen(chroot);
@@ -521,6 +523,15 @@ struct zkfs_zk *zkfs_session_close(struct zkfs_zk *zk, int drain_ms)
 	while ((link = zkfs_list_first(&zk->listeners)))
 		zkfs_list_remove(link);
 	return zk_free(zk);
+}
+
+const char *zkfs_session_failure(const struct zkfs_zk *zk, bool *ret_final)
+{
+	unsigned n_final;
+	const char *words = zkfs_guard_failure(&n_final);
+
+	*ret_final = n_final >= zk->n_hosts;
+	return words;
 }
 
 int zkfs_session_secret(const struct zkfs_zk *zk, int64_t *ret_id,

@@ -21,6 +21,7 @@
 
 #include "include/zkfs/zk.h"
 
+struct zkfs_tls;  /* fs/zk/tls.h */
 struct zkfs_auth; /* fs/zk/auth.h: credentials from -o authfile= */
 
 /* The shortest session timeout that may be asked for. */
@@ -33,6 +34,7 @@ struct zkfs_session_config {
 	int timeout_ms;	     /* asked for; the server clamps it */
 	size_t watch_budget; /* bytes of watched paths; 0: the default */
 	const struct zkfs_auth *auth; /* or NULL; must outlive the session */
+	struct zkfs_tls *tls;	      /* the same; NULL: without TLS */
 };
 
 /* Returns 0 and the port, or a negative errno. No I/O yet but a socket. */
@@ -61,6 +63,11 @@ int zkfs_session_secret(const struct zkfs_zk *zk, int64_t *ret_id,
  * does not have. What it has it keeps to its end. */
 void zkfs_session_add_auth(struct zkfs_zk *zk, const struct zkfs_auth *auth,
 			   const struct zkfs_auth *old);
+
+/* Why there is no connection, a line that names the last server that was tried,
+ * or NULL; `*ret_final`: all have been tried, and it will not be otherwise. To
+ * be asked before the first connection. */
+const char *zkfs_session_failure(const struct zkfs_zk *zk, bool *ret_final);
 
 /* A word for the log and the status: "connected", "connecting", ... */
 const char *zkfs_session_state(const struct zkfs_zk *zk);

@@ -104,7 +104,7 @@ told_mount() {
 	has "$config" $'\n'"version=$("$ZKFS" --version | cut -d ' ' -f 2)"$'\n'
 	has "$config" $'\n'"fuse_version=$(fusermount3 --version |
 		grep -oE '[0-9]+\.[0-9.]+')"$'\n'
-	has "$config" $'\ntls=no\n'
+	grep -qxE 'tls=(yes|no)' <<<"$config" || fail "nothing of tls"
 	has "$config" $'\ndefault_session_timeout=10\n'
 	has "$config" $'\ndefault_lockroot=/locks\n'
 	for name in ro authfile= lockroot=; do

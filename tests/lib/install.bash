@@ -4,7 +4,7 @@
 packages=(
 	# to build and to run
 	gcc libc6-dev meson ninja-build pkg-config
-	libfuse3-dev fuse3 libzookeeper-st-dev
+	libfuse3-dev fuse3 libzookeeper-st-dev libssl-dev
 	# to look at the code
 	git clang clang-format clang-tidy libclang-rt-14-dev cppcheck
 	shellcheck python3
@@ -15,6 +15,8 @@ packages=(
 	libcurator-recipes-java libslf4j-java libguava-java ecj
 	# to test: the tools that people use on a mount
 	attr busybox dash inotify-tools jq rsync vim xxd
+	# to test: TLS: certificates, a server that speaks it, and a tunnel
+	openssl libnetty-java stunnel4
 	# to test: manuals, units and completions
 	mandoc man-db systemd bash-completion
 	# to test: what reloads on a change, and a clock that is a month ahead

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -105,6 +107,8 @@ static void test_defaults(void **state)
 	assert_string_equal(opts.lockroots[0], "/locks");
 	assert_int_equal(opts.locknames, ZKFS_FAMILY_ALL);
 	assert_null(opts.authfile);
+	assert_false(opts.tls);
+	assert_null(opts.cafile);
 	zkfs_opts_fini(&opts);
 }
 
@@ -650,6 +654,45 @@ static void test_authfile(void **state)
 	assert_refused("authfile", "option 'authfile' needs a value");
 }
 
+/* The daemon goes elsewhere, and reads it again there. */
+static void test_file_is_absolute(void **state)
+{
+	struct zkfs_opts opts = with("authfile=auth");
+	char *cwd = getcwd(NULL, 0);
+	char want[PATH_MAX];
+
+	(void)state;
+	assert_non_null(cwd);
+	(void)snprintf(want, sizeof(want), "%s/auth", cwd);
+	free(cwd);
+	assert_string_equal(opts.authfile, want);
+	zkfs_opts_fini(&opts);
+}
+
+static void test_tls(void **state)
+{
+	struct zkfs_opts opts =
+		with("tls,cafile=/a,certfile=/b,keyfile=/c,cafile=/d");
+
+	(void)state;
+	assert_true(opts.tls);
+	assert_string_equal(opts.cafile, "/d");
+	assert_string_equal(opts.certfile, "/b");
+	assert_string_equal(opts.keyfile, "/c");
+	zkfs_opts_fini(&opts);
+	opts = with("certfile=/b,tls");
+	assert_null(opts.keyfile);
+	zkfs_opts_fini(&opts);
+	/* Who gives one of these wants TLS: it is not left out in silence. */
+	assert_refused("cafile=/a",
+		       "option 'cafile' is of use with 'tls' only");
+	assert_refused("certfile=/a",
+		       "option 'certfile' is of use with 'tls' only");
+	assert_refused("tls,keyfile=/a", "option 'keyfile' needs 'certfile'");
+	assert_refused("tls=1", "option 'tls' takes no value");
+	assert_refused("tls,cafile", "option 'cafile' needs a value");
+}
+
 static void test_limits(void **state)
 {
 	struct zkfs_opts opts = with("ro");
@@ -779,6 +822,10 @@ static void test_help_against_the_options(void **state)
 		"session_timeout",
 		"lockroot",
 		"authfile",
+		"tls",
+		"cafile",
+		"certfile",
+		"keyfile",
 		"locknames",
 		"ctlname",
 		"cache_nodes",
@@ -864,6 +911,8 @@ int main(void)
 		cmocka_unit_test(test_backslash_takes_a_comma_along),
 		cmocka_unit_test(test_locknames),
 		cmocka_unit_test(test_authfile),
+		cmocka_unit_test(test_file_is_absolute),
+		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_acl),
 		cmocka_unit_test(test_fini_twice),
