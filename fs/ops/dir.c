@@ -37,7 +37,8 @@ struct list_op {
 	struct zkfs_op op;
 	struct zkfs_dir *dir;
 	size_t size;
-	size_t off;
+	int64_t place; /* entries behind this one are asked for: ops/listing */
+	size_t off;    /* the first of them */
 	bool plus;
 	size_t need;	/* entries up to here fit into the buffer */
 	size_t missing; /* of these, still on their way */
@@ -186,13 +187,13 @@ static void plain_stat(const struct zkfs_listed *entry, struct stat *ret_st)
 }
 
 static size_t put_plain(struct list_op *list, struct zkfs_listed *entry,
-			char *at, size_t room, size_t cookie)
+			char *at, size_t room)
 {
 	struct stat st;
 
 	plain_stat(entry, &st);
 	return fuse_add_direntry(list->op.req, at, room, entry->name, &st,
-				 (off_t)cookie);
+				 entry->place);
 }
 
 static double listing_timeout(const struct zkfs_dir *dir)
@@ -207,7 +208,7 @@ static double listing_timeout(const struct zkfs_dir *dir)
 /* An entry without a node (".", "..", one whose attributes could not be had)
  * has the id 0, which tells the kernel to look for itself. */
 static size_t put_plus(struct list_op *list, struct zkfs_listed *entry,
-		       char *at, size_t room, size_t cookie)
+		       char *at, size_t room)
 {
 	struct fuse_entry_param param = {.ino = 0};
 	struct zkfs_node *node;
@@ -235,7 +236,7 @@ static size_t put_plus(struct list_op *list, struct zkfs_listed *entry,
 		zkfs_tree_unref(&list->op.fs->tree, node);
 	}
 	return fuse_add_direntry_plus(list->op.req, at, room, entry->name,
-				      &param, (off_t)cookie);
+				      &param, entry->place);
 }
 
 static size_t fill(struct list_op *list)
@@ -249,10 +250,8 @@ static size_t fill(struct list_op *list)
 
 		if (entry->state == ZKFS_LISTED_GONE)
 			continue;
-		n = list->plus ? put_plus(list, entry, list->buf + used, room,
-					  i + 1)
-			       : put_plain(list, entry, list->buf + used, room,
-					   i + 1);
+		n = list->plus ? put_plus(list, entry, list->buf + used, room)
+			       : put_plain(list, entry, list->buf + used, room);
 		if (n > room)
 			break;
 		used += n;
@@ -272,6 +271,7 @@ static void serve(struct list_op *list)
 {
 	size_t used;
 
+	list->off = zkfs_listing_after(&list->dir->listing, list->place);
 	if (list->plus && !fetch_all(list)) {
 		zkfs_list_append(&list->dir->waiters, &list->waiting);
 		return;
@@ -362,7 +362,7 @@ static void list_start(struct list_op *list)
 		list_lockdir(list);
 		return;
 	}
-	if (list->off > 0 && list->dir->listing.loaded) {
+	if (list->place > 0 && list->dir->listing.loaded) {
 		if (zkfs_op_park(op))
 			serve(list);
 		return;
@@ -391,7 +391,7 @@ static void list_new(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t ino,
 	}
 	list->dir = zkfs_container_of(handle, struct zkfs_dir, handle);
 	list->size = size;
-	list->off = (size_t)off;
+	list->place = off;
 	list->plus = plus;
 	list_start(list);
 }

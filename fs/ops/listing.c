@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/base/hash.h"
 #include "fs/base/log.h"
 #include "fs/ops/control.h"
 #include "fs/ops/entry.h"
@@ -20,11 +21,61 @@ struct loader {
 	const struct zkfs_node *node;
 };
 
-static int compare_names(const void *a, const void *b)
+/* Behind those of "." and ".."; a quarter of the numbers is free behind them,
+ * for the data. A loff_t is signed. */
+#define PLACE_CHILDREN ((int64_t)3)
+#define PLACE_DATA     (((int64_t)1 << 62) + ((int64_t)1 << 61))
+
+int64_t zkfs_listing_place(const char *name)
+{
+	uint64_t hash = zkfs_hash_bytes(0, name, strlen(name));
+
+	return PLACE_CHILDREN + (int64_t)(hash >> 2);
+}
+
+static int compare_places(const void *a, const void *b)
 {
 	const struct zkfs_listed *left = a, *right = b;
 
+	if (left->place != right->place)
+		return left->place < right->place ? -1 : 1;
 	return strcmp(left->name, right->name);
+}
+
+void zkfs_listing_sort(struct zkfs_listed *children, size_t n)
+{
+	qsort(children, n, sizeof(*children), compare_places);
+	for (size_t i = 1; i < n; i++)
+		if (children[i].place <= children[i - 1].place)
+			children[i].place = children[i - 1].place + 1;
+}
+
+size_t zkfs_listing_after(const struct zkfs_listing *listing, int64_t place)
+{
+	size_t low = 0, high = listing->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listing->entries[middle].place > place)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+static int64_t place_of(const struct zkfs_listing *listing,
+			enum zkfs_listed_kind kind, const char *name)
+{
+	switch (kind) {
+	case ZKFS_LISTED_CHILD:
+		return zkfs_listing_place(name);
+	case ZKFS_LISTED_DATA:
+		return PLACE_DATA;
+	default:
+		return (int64_t)listing->n + 1;
+	}
 }
 
 static int add_entry(struct zkfs_listing *listing, enum zkfs_listed_kind kind,
@@ -32,7 +83,11 @@ static int add_entry(struct zkfs_listing *listing, enum zkfs_listed_kind kind,
 {
 	struct zkfs_listed *entry = &listing->entries[listing->n];
 
-	*entry = (struct zkfs_listed){.kind = kind, .name = strdup(name)};
+	*entry = (struct zkfs_listed){
+		.kind = kind,
+		.name = strdup(name),
+		.place = place_of(listing, kind, name),
+	};
 	if (!entry->name)
 		return -ENOMEM;
 	listing->n++;
@@ -69,8 +124,7 @@ static int add_children(const struct loader *loader,
 		zkfs_warning("\"%s\": %zu children cannot be shown as files "
 			     "(their names are too long or taken)",
 			     loader->node->name, skipped);
-	qsort(listing->entries + first, listing->n - first,
-	      sizeof(*listing->entries), compare_names);
+	zkfs_listing_sort(listing->entries + first, listing->n - first);
 	return 0;
 }
 

@@ -95,3 +95,28 @@ def within(seconds, test):
             return False
         time.sleep(0.01)
     return True
+
+
+def entries(fd, size):
+    """What one getdents64 with a buffer of that size gives: (name, d_off)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    buf = ctypes.create_string_buffer(size)
+    used = libc.getdents64(fd, buf, size)
+    if used < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    found, at = [], 0
+    while at < used:
+        place, length = struct.unpack_from("=qH", buf, at + 8)
+        name = buf.raw[at + 19:at + length].split(b"\0", 1)[0]
+        found.append((os.fsdecode(name), place))
+        at += length
+    return found
+
+
+def entries_to_end(fd, size):
+    found, part = [], entries(fd, size)
+    while part:
+        found += part
+        part = entries(fd, size)
+    return found

@@ -201,6 +201,61 @@ same(len(first), 500)
 same(sorted(first + ["later"]), second)' "$A/d"
 }
 
+# in_two_parts DIR WAY: one reading of it on A, while what is in it changes. WAY:
+# another reader has listed it meanwhile, or has only opened it, or the second
+# part is read by an open of its own, from where the first has got to (seekdir).
+in_two_parts() {
+	zk fill "/$1" 0 500 x
+	py '
+way, there = A[2], A[0]
+for _ in range(3):
+    os.listdir(there)
+    os.stat(there)
+fd = os.open(there, O_RDONLY | O_DIRECTORY)
+first = entries(fd, 4096)
+before = {name for name, _ in first}
+rest = set(os.listdir(there)) - before
+assert len(before) > 20 and len(rest) > 20, (len(before), len(rest))
+gone = sorted(before - {".", ".."})[:7] + sorted(rest)[:5]
+# The last that was read is where the second part goes on.
+if first[-1][0] not in gone:
+    gone.append(first[-1][0])
+for name in gone:
+    os.unlink("%s/%s" % (A[1], name))
+for i in range(9):
+    spew("%s/new%d" % (A[1], i), b"x")
+same(within(20, lambda: not any(os.path.exists(there + "/" + name)
+                                for name in gone)), True)
+if way == "listed":
+    same(within(20, lambda: "new8" in os.listdir(there)), True)
+else:
+    os.close(os.open(there, O_RDONLY | O_DIRECTORY))
+if way == "sought":
+    os.close(fd)
+    fd = os.open(there, O_RDONLY | O_DIRECTORY)
+    os.lseek(fd, first[-1][1], os.SEEK_SET)
+second = [name for name, _ in entries_to_end(fd, 4096)]
+same(sorted(before.intersection(second)), [])
+same(sorted(rest - set(second) - set(gone)), [])
+same(len(second), len(set(second)))
+new = set(second) - rest
+same(new - {"new%d" % i for i in range(9)}, set())' "$A/$1" "$B/$1" "$2"
+}
+
+@test "tree: a listing in two parts shows once what was there all the time" {
+	local way
+	zk_mount A
+	zk_mount B
+	for way in listed opened sought; do
+		in_two_parts "$way" "$way"
+	done
+	zk_umount A
+	zk_mount A cache_nodes=0
+	for way in listed opened sought; do
+		in_two_parts "uncached-$way" "$way"
+	done
+}
+
 @test "tree: hostile names are listed, read, written and deleted" {
 	local name names=(' lead' 'trail ' '-rf' '*' 'a b' '"q"' "'" 'ü€' '...'
 		'.hidden' '%2f' 'back\slash' '$(id)' '~' '#x' ':' ';' 'ä ö')
