@@ -138,17 +138,31 @@ static bool is_settled(const struct zkfs_listed *entry)
 	       entry->state >= ZKFS_LISTED_READY;
 }
 
-size_t zkfs_ahead_fetch(struct zkfs_ahead *ahead, const char *path, size_t off,
-			size_t need)
+static bool is_idle(const struct zkfs_listed *entry)
+{
+	return entry->kind == ZKFS_LISTED_CHILD &&
+	       entry->state == ZKFS_LISTED_IDLE;
+}
+
+void zkfs_ahead_known(struct zkfs_ahead *ahead, size_t off, size_t need)
 {
 	const struct zkfs_listing *listing = ahead->listing;
-	size_t missing = 0;
 
-	for (size_t i = off; i < listing->n && i < need + AHEAD; i++) {
+	for (size_t i = off; i < listing->n && i < need; i++)
+		if (is_idle(&listing->entries[i]))
+			(void)fetch_cached(ahead, &listing->entries[i]);
+}
+
+size_t zkfs_ahead_fetch(struct zkfs_ahead *ahead, const char *path, size_t off,
+			size_t need, bool further)
+{
+	const struct zkfs_listing *listing = ahead->listing;
+	size_t until = further ? need + AHEAD : need, missing = 0;
+
+	for (size_t i = off; i < listing->n && i < until; i++) {
 		const struct zkfs_listed *entry = &listing->entries[i];
 
-		if (entry->kind == ZKFS_LISTED_CHILD &&
-		    entry->state == ZKFS_LISTED_IDLE)
+		if (is_idle(entry))
 			fetch_entry(ahead, path, i);
 		if (i < need && !is_settled(entry))
 			missing++;

@@ -40,6 +40,7 @@ struct list_op {
 	int64_t place; /* entries behind this one are asked for: ops/listing */
 	size_t off;    /* the first of them */
 	bool plus;
+	bool walks;	/* it will look at all that is listed: ops/walk */
 	size_t need;	/* entries up to here fit into the buffer */
 	size_t missing; /* of these, still on their way */
 	char *buf;
@@ -109,15 +110,31 @@ static size_t fitting(const struct list_op *list)
 	return n;
 }
 
-/* Asks for what is missing; returns whether all that fits is there. */
+/* Asks for what is missing; returns whether all that is to be brought along,
+ * and fits, is there. */
 static bool fetch_all(struct list_op *list)
 {
 	struct zkfs_dir *dir = list->dir;
 
 	list->need = list->off + fitting(list);
-	list->missing = zkfs_ahead_fetch(&dir->ahead, list->op.path, list->off,
-					 list->need);
+	list->missing = 0;
+	if (list->place > 0 && !list->walks)
+		zkfs_ahead_known(&dir->ahead, list->off, list->need);
+	else
+		list->missing =
+			zkfs_ahead_fetch(&dir->ahead, list->op.path, list->off,
+					 list->need, list->walks);
 	return list->missing == 0;
+}
+
+/* Whether the asker is one who looks at each entry. */
+static bool note_walker(struct list_op *list)
+{
+	pid_t tid = fuse_req_ctx(list->op.req)->pid;
+	struct zkfs_fs *fs = list->op.fs;
+
+	zkfs_walk_listed(&fs->walkers, tid, list->op.node->id);
+	return zkfs_walk_is_on(&fs->walkers, tid, zkfs_clock_ms());
 }
 
 /* Answering */
@@ -393,6 +410,7 @@ static void list_new(fuse_req_t req, enum zkfs_op_kind kind, fuse_ino_t ino,
 	list->size = size;
 	list->place = off;
 	list->plus = plus;
+	list->walks = note_walker(list);
 	list_start(list);
 }
 

@@ -30,6 +30,7 @@
 #include "fs/ops/made.h"
 #include "fs/ops/observe.h"
 #include "fs/ops/root.h"
+#include "fs/ops/walk.h"
 #include "include/zkfs/link.h"
 #include "include/zkfs/zk.h"
 
@@ -99,6 +100,7 @@ struct zkfs_fs {
 	int64_t last_lockdir;
 	struct zkfs_lockviews lockviews;
 	struct zkfs_glances glances;
+	struct zkfs_walkers walkers;
 	int64_t lock_scan_ms; /* when one of these two may be due */
 	struct zkfs_zk_listener listener;
 	struct zkfs_heartbeat heartbeat;

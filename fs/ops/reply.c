@@ -15,6 +15,22 @@
 #include "fs/ops/limit.h"
 #include "include/zkfs/path.h"
 
+/* Whether it looks at an entry of a directory that it has listed: ops/walk. */
+static void note_look(struct zkfs_fs *fs, fuse_req_t req,
+		      enum zkfs_op_kind kind, const struct zkfs_node *node)
+{
+	const struct zkfs_node *dir = NULL;
+
+	if (kind == ZKFS_OP_LOOKUP)
+		dir = node;
+	else if (kind == ZKFS_OP_GETATTR || kind == ZKFS_OP_GETXATTR ||
+		 kind == ZKFS_OP_LISTXATTR || kind == ZKFS_OP_OPEN)
+		dir = node->parent;
+	if (dir)
+		zkfs_walk_looked(&fs->walkers, fuse_req_ctx(req)->pid, dir->id,
+				 zkfs_clock_ms());
+}
+
 void *zkfs_op_new(fuse_req_t req, enum zkfs_op_kind kind, uint64_t ino,
 		  size_t size)
 {
@@ -37,6 +53,8 @@ void *zkfs_op_new(fuse_req_t req, enum zkfs_op_kind kind, uint64_t ino,
 	/* Who asks is not in our pid namespace: nor would who watches be. */
 	if (fuse_req_ctx(req)->pid == 0 && kind == ZKFS_OP_LOOKUP)
 		zkfs_observer_all(fs);
+	if (node)
+		note_look(fs, req, kind, node);
 	op->fs = fs;
 	op->req = req;
 	op->kind = kind;

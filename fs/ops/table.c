@@ -40,6 +40,8 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
 	 * written, and lose what others append meanwhile. */
 	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
 	conn->want |= conn->capable & FUSE_CAP_ATOMIC_O_TRUNC;
+	/* Who gets attributes with a listing is decided by ops/walk. */
+	conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
 	fs->ready = true;
 }
 

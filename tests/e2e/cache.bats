@@ -639,6 +639,44 @@ served() {
 	is "$(ls "$A/d")" y
 }
 
+# looks: requests to the server that bring one Stat each.
+looks() {
+	echo $(($(served exists) + $(served get)))
+}
+
+# frames KIND: how many requests of the kind have come from the kernel.
+frames() {
+	sed -n "s/^zkfs_request_duration_seconds_count{op=\"$1\"} //p" \
+		"$A/.zkfs/metrics"
+}
+
+@test "cache: who looks at what it lists asks once for each, and gets it by the listing" {
+	local before names dir
+	for dir in a b c; do
+		zk fill "/$dir" 0 500 x
+	done
+	zk_mount A
+	before=$(looks)
+	names=$(frames LOOKUP)
+	is "$(find "$A" -type f -size 1c | wc -l)" 1500
+	[ $(($(looks) - before)) -le 1520 ] ||
+		fail "$(($(looks) - before)) requests for 1,500 files"
+	# All of the second directory and the third come with their listings;
+	# of the first only as many as go into one part of it.
+	[ $(($(frames LOOKUP) - names)) -le 500 ] ||
+		fail "$(($(frames LOOKUP) - names)) names were looked up"
+}
+
+@test "cache: who only lists a large directory does not wait for what is in it" {
+	local before
+	zk fill /d 0 2000 x
+	zk_mount A
+	before=$(looks)
+	is "$(command ls -U "$A/d" | wc -l)" 2000
+	[ $(($(looks) - before)) -le 300 ] ||
+		fail "$(($(looks) - before)) requests for names alone"
+}
+
 @test "cache: nor after the session has expired" {
 	zk create /f one
 	zk create /d/x 1
