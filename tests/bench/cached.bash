@@ -5,6 +5,8 @@
 # its source is installed.
 
 readonly n_known=10000 n_again=2000 n_changes=50
+# inotify is told of a file at most every 50 ms (ops/look).
+readonly n_events=20 events_ms=60
 readonly passthrough_source=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c
 
 start_passthrough() {
@@ -75,6 +77,11 @@ run_cached_round() {
 	keep_output change.us program change "$address" "/known/$file" \
 		"$n_changes" "$scratch/known/$file"
 	keep_ratio change.ratio change.us change.bare
+	keep_output event.bare program change -c "$events_ms" "$address" \
+		"/known/$file" "$n_events"
+	keep_output event.us program change -c "$events_ms" -i "$address" \
+		"/known/$file" "$n_events" "$scratch/known/$file"
+	keep_ratio event.ratio event.us event.bare
 }
 
 # A node that is looked at again, when what the kernel may keep of a listing is
@@ -124,4 +131,6 @@ print_cached() {
 		find.ratio "$(figure find.requests)" ""
 	ratio_line "change until read / watch, get" change.us change.bare \
 		change.ratio - 1.5
+	ratio_line "change until inotify tells / watch, get" event.us \
+		event.bare event.ratio - 1.5
 }
