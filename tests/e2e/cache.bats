@@ -311,6 +311,8 @@ looks() {
 
 # polled PATH: goes on when it is told of a change there.
 polled() {
+	# Not what the last one has left: it may begin late.
+	: >polled.out
 	py '
 fd = os.open(A[0], os.O_RDONLY)
 os.pread(fd, 99, 0)
