@@ -97,9 +97,22 @@ static void drop_handle(struct zkfs_fs *fs, struct zkfs_handle *handle)
 	}
 }
 
+/* None of them takes another one along. */
+static void drop_handles(struct zkfs_fs *fs)
+{
+	struct zkfs_hash_link *it = zkfs_hash_next(&fs->handles, NULL);
+
+	while (it) {
+		struct zkfs_handle *handle =
+			zkfs_container_of(it, struct zkfs_handle, by_fh);
+
+		it = zkfs_hash_next(&fs->handles, it);
+		drop_handle(fs, handle);
+	}
+}
+
 void zkfs_fs_fini(struct zkfs_fs *fs)
 {
-	struct zkfs_hash_link *it;
 	struct zkfs_link *first;
 
 	zkfs_zk_unlisten(fs->zk, &fs->listener);
@@ -107,9 +120,7 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	while ((first = zkfs_list_first(&fs->ops)))
 		zkfs_reply_error(zkfs_list_entry(first, struct zkfs_op, link),
 				 -ECONNABORTED);
-	while ((it = zkfs_hash_next(&fs->handles, NULL)))
-		drop_handle(fs,
-			    zkfs_container_of(it, struct zkfs_handle, by_fh));
+	drop_handles(fs);
 	zkfs_lockdir_fini(fs);
 	while ((first = zkfs_list_first(&fs->contenders)))
 		zkfs_contender_drop(
