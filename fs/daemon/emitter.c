@@ -13,6 +13,7 @@
 #include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -85,6 +86,20 @@ static void change(int dir, const char *name)
 		(void)futimens(fd, times);
 }
 
+/* IN_ATTRIB: the mode is not stored (nor shown). A descriptor that is for its
+ * path alone tells nobody that it is opened, and its entry in /proc is the only
+ * way to change by it. */
+static void change_attr(int dir, const char *name)
+{
+	zkfs_autoclose int fd = open_below(dir, name, O_PATH);
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	if (fd < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	(void)chmod(path, 0666);
+}
+
 /* What fails is not told: the tree has changed again. */
 static void repeat_in(int dir, char kind, const char *name)
 {
@@ -100,6 +115,9 @@ static void repeat_in(int dir, char kind, const char *name)
 		break;
 	case ZKFS_EMIT_DIR_DELETED:
 		(void)unlinkat(dir, name, AT_REMOVEDIR);
+		break;
+	case ZKFS_EMIT_ATTR_CHANGED:
+		change_attr(dir, name);
 		break;
 	default:
 		change(dir, name);

@@ -153,6 +153,7 @@ static void succeed(struct acl_op *acl)
 {
 	if (acl->version != ZKFS_ZK_ANY_VERSION)
 		(void)note_shown(&acl->op, acl->version + 1);
+	zkfs_observe_own_acl(acl->op.node);
 	zkfs_reply_error(acl, 0);
 }
 

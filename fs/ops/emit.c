@@ -237,7 +237,8 @@ void zkfs_emit_push(struct zkfs_fs *fs, enum zkfs_emit_kind kind,
 	struct zkfs_emit *emit = &fs->emit;
 
 	if (emit->fd < 0 || !is_known(parent) ||
-	    (kind == ZKFS_EMIT_FILE_CHANGED &&
+	    ((kind == ZKFS_EMIT_FILE_CHANGED ||
+	      kind == ZKFS_EMIT_ATTR_CHANGED) &&
 	     is_queued(emit, kind, parent, name)))
 		return;
 	if (!emit->asked)

@@ -37,6 +37,7 @@ enum zkfs_emit_kind {
 	ZKFS_EMIT_FILE_DELETED = 'F',
 	ZKFS_EMIT_DIR_DELETED = 'D',
 	ZKFS_EMIT_FILE_CHANGED = 'c',
+	ZKFS_EMIT_ATTR_CHANGED = 'a',
 };
 
 /* What the emitter is sent, one a packet; it answers each with one byte. */

@@ -417,6 +417,15 @@ void zkfs_observe_own_removal(struct zkfs_fs *fs, struct zkfs_node *dir,
 		zkfs_observed_name_free(name);
 }
 
+void zkfs_observe_own_acl(const struct zkfs_node *node)
+{
+	struct zkfs_observed_name *name =
+		node->current ? zkfs_observed_name_of(node) : NULL;
+
+	if (name && name->looked)
+		name->stat.aversion++;
+}
+
 void zkfs_observe_own_data(struct zkfs_fs *fs, const struct zkfs_node *node,
 			   const struct zkfs_stat *stat)
 {

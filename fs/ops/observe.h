@@ -86,6 +86,8 @@ void zkfs_observe_own_name(struct zkfs_fs *fs, struct zkfs_node *dir,
 /* This mount has removed the name. */
 void zkfs_observe_own_removal(struct zkfs_fs *fs, struct zkfs_node *dir,
 			      const char *name);
+/* This mount has set the ACL. */
+void zkfs_observe_own_acl(const struct zkfs_node *node);
 /* This mount has stored data. */
 void zkfs_observe_own_data(struct zkfs_fs *fs, const struct zkfs_node *node,
 			   const struct zkfs_stat *stat);

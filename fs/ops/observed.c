@@ -193,6 +193,14 @@ static void tell_changed(struct zkfs_observed_name *name)
 			       &name->stat);
 }
 
+/* The ACL is other than it was. No watch tells of that: it is seen when the
+ * name is looked at for another reason. */
+static void tell_attr(struct zkfs_observed_name *name)
+{
+	zkfs_emit_push(name->look.fs, ZKFS_EMIT_ATTR_CHANGED, name->dir->node,
+		       name->name, NULL, &name->stat);
+}
+
 static bool is_another(const struct zkfs_observed_name *name,
 		       const struct zkfs_stat *was)
 {
@@ -245,8 +253,11 @@ static void name_seen(struct zkfs_observed_name *name,
 		tell_since(name);
 	} else if (is_another(name, &was)) {
 		tell_another(name, &was);
-	} else if (was.mzxid != stat->mzxid) {
-		tell_changed(name);
+	} else {
+		if (was.mzxid != stat->mzxid)
+			tell_changed(name);
+		if (was.aversion != stat->aversion)
+			tell_attr(name);
 	}
 }
 

@@ -202,6 +202,27 @@ listens_plainly() {
 	grep -qs '^inotify ' "/proc/$LISTENER/fdinfo"/*
 }
 
+@test "inotify: an ACL that others change is told with the next change of the file" {
+	zk create /d/f one
+	zk create /d/g one
+	zk_mount A
+	listen "$A/d" attrib,modify,create
+	zk protect /d/f world anyone read write admin
+	zk set /d/f two
+	told "d/f MODIFY"
+	told "d/f ATTRIB"
+	# What is set here is told by the kernel, and once.
+	setfattr -n user.zk.acl -v 'world:anyone:rwa' "$A/d/g"
+	told "d/g ATTRIB"
+	zk set /d/g two
+	told "d/g MODIFY"
+	zk create /d/last x
+	told "d/last CREATE"
+	tells "d/f ATTRIB" 1
+	tells "d/g ATTRIB" 1
+	is "$(stat -c %a "$A/d/f")" 644
+}
+
 @test "inotify: of two mounts each tells what the other does" {
 	zk create /d
 	zk_mount A
