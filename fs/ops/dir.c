@@ -110,20 +110,31 @@ static size_t fitting(const struct list_op *list)
 	return n;
 }
 
+/* Up to where what fits, to before `last`, is to have its attributes. Who is
+ * not known to look at each entry gets the first part, but for some of it: if
+ * they are looked up, that is known before the next part. */
+static size_t brought_along(const struct list_op *list, size_t last)
+{
+	size_t first = list->off;
+
+	if (list->walks || (list->place == 0 && last == list->dir->listing.n))
+		return last;
+	if (list->place > 0 || last - first <= ZKFS_WALK_LOOKS)
+		return first;
+	return last - ZKFS_WALK_LOOKS;
+}
+
 /* Asks for what is missing; returns whether all that is to be brought along,
  * and fits, is there. */
 static bool fetch_all(struct list_op *list)
 {
 	struct zkfs_dir *dir = list->dir;
+	size_t last = list->off + fitting(list);
 
-	list->need = list->off + fitting(list);
-	list->missing = 0;
-	if (list->place > 0 && !list->walks)
-		zkfs_ahead_known(&dir->ahead, list->off, list->need);
-	else
-		list->missing =
-			zkfs_ahead_fetch(&dir->ahead, list->op.path, list->off,
+	list->need = brought_along(list, last);
+	list->missing = zkfs_ahead_fetch(&dir->ahead, list->op.path, list->off,
 					 list->need, list->walks);
+	zkfs_ahead_known(&dir->ahead, list->need, last);
 	return list->missing == 0;
 }
 
