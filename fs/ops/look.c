@@ -65,6 +65,11 @@ void zkfs_look_rest(struct zkfs_look *look, int64_t ms)
 	look->fs->observer.n_due++;
 }
 
+bool zkfs_look_is_rested(const struct zkfs_look *look)
+{
+	return !look->path && look->next_ms <= zkfs_clock_ms();
+}
+
 void zkfs_look_due(struct zkfs_look *look)
 {
 	int64_t left = look->next_ms - zkfs_clock_ms();

@@ -43,6 +43,8 @@ void zkfs_look_fini(struct zkfs_look *look);
 void zkfs_look_ended(struct zkfs_look *look);
 /* To be looked at in `ms`. */
 void zkfs_look_rest(struct zkfs_look *look, int64_t ms);
+/* Whether it was not looked at a moment ago, nor is now. */
+bool zkfs_look_is_rested(const struct zkfs_look *look);
 /* To be looked at as soon as it may. */
 void zkfs_look_due(struct zkfs_look *look);
 

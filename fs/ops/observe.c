@@ -400,6 +400,7 @@ void zkfs_observe_own_name(struct zkfs_fs *fs, struct zkfs_node *dir,
 		return;
 	name->turn = observed->turn;
 	name->is_new = false;
+	name->told = false;
 	name->looked = stat != NULL;
 	if (stat)
 		name->stat = *stat;
@@ -438,6 +439,7 @@ void zkfs_observe_own_data(struct zkfs_fs *fs, const struct zkfs_node *node,
 		return;
 	name->stat = *stat;
 	name->looked = true;
+	name->told = false;
 }
 
 void zkfs_observe_moved(struct zkfs_fs *fs, const struct zkfs_node *node)

@@ -10,8 +10,10 @@
 #include "fs/base/list.h"
 #include "fs/base/util.h"
 #include "fs/ops/emit.h"
+#include "fs/ops/file.h"
 #include "fs/ops/fs.h"
 #include "fs/ops/lock.h"
+#include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
 
 /* The names of a directory */
@@ -45,10 +47,7 @@ struct zkfs_observed_name *zkfs_observed_name_of(const struct zkfs_node *node)
 	return dir ? zkfs_observed_find(dir, node->name) : NULL;
 }
 
-static void name_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
-{
-	zkfs_look_due(zkfs_container_of(watch, struct zkfs_look, watch));
-}
+static void name_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event);
 
 static void on_name_looked(struct zkfs_zk_req *req,
 			   const struct zkfs_zk_reply *reply);
@@ -201,6 +200,66 @@ static void tell_attr(struct zkfs_observed_name *name)
 		       name->name, NULL, &name->stat);
 }
 
+/* What is written may be what this mount writes, which the kernel tells. */
+static bool may_be_own(const struct zkfs_fs *fs, const struct zkfs_node *node)
+{
+	zkfs_list_for_each(it, &node->handles) {
+		struct zkfs_handle *handle =
+			zkfs_list_entry(it, struct zkfs_handle, in_node);
+
+		if (handle->kind == ZKFS_HANDLE_FILE &&
+		    zkfs_file_of(handle)->writable)
+			return true;
+	}
+	zkfs_list_for_each(it, &fs->ops) {
+		const struct zkfs_op *op =
+			zkfs_list_entry(it, struct zkfs_op, link);
+
+		if (op->node == node && op->kind == ZKFS_OP_SETATTR)
+			return true;
+	}
+	return node->n_own_changes > 0;
+}
+
+/* A file that the kernel knows, and that is not told too often, has changed:
+ * that is all there is to say, and who hears of it asks for the rest. */
+static bool can_tell_at_once(const struct zkfs_observed_name *name,
+			     enum zkfs_zk_event event)
+{
+	const struct zkfs_fs *fs = name->look.fs;
+	const struct zkfs_node *node =
+		zkfs_tree_find(&fs->tree, name->dir->node, name->name);
+
+	return event == ZKFS_ZK_CHANGED && name->looked && !name->is_new &&
+	       !name->gone && !is_dir(&name->stat) && node && is_known(node) &&
+	       node->type == ZKFS_TYPE_FILE &&
+	       node->czxid == name->stat.czxid &&
+	       zkfs_look_is_rested(&name->look) && !may_be_own(fs, node);
+}
+
+/* Whether that was it. Of several versions the last is told by the look. */
+static bool was_told(struct zkfs_observed_name *name,
+		     const struct zkfs_stat *was)
+{
+	bool told = name->told;
+
+	name->told = false;
+	return told && name->stat.version == was->version + 1;
+}
+
+static void name_fired(struct zkfs_zk_watch *watch, enum zkfs_zk_event event)
+{
+	struct zkfs_observed_name *name = zkfs_container_of(
+		zkfs_container_of(watch, struct zkfs_look, watch),
+		struct zkfs_observed_name, look);
+
+	if (can_tell_at_once(name, event)) {
+		tell_changed(name);
+		name->told = true;
+	}
+	zkfs_look_due(&name->look);
+}
+
 static bool is_another(const struct zkfs_observed_name *name,
 		       const struct zkfs_stat *was)
 {
@@ -242,9 +301,10 @@ static void name_seen(struct zkfs_observed_name *name,
 		      const struct zkfs_stat *stat)
 {
 	const struct zkfs_stat was = name->stat;
-	bool was_looked = name->looked;
+	bool was_looked = name->looked, told;
 
 	name->stat = *stat;
+	told = was_told(name, &was);
 	name->looked = true;
 	if (name->is_new) {
 		name->is_new = false;
@@ -254,7 +314,7 @@ static void name_seen(struct zkfs_observed_name *name,
 	} else if (is_another(name, &was)) {
 		tell_another(name, &was);
 	} else {
-		if (was.mzxid != stat->mzxid)
+		if (was.mzxid != stat->mzxid && !told)
 			tell_changed(name);
 		if (was.aversion != stat->aversion)
 			tell_attr(name);

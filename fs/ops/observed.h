@@ -33,6 +33,7 @@ struct zkfs_observed_name {
 	struct zkfs_node *gone; /* what it meant to the kernel until now */
 	bool is_new;		/* to be told when it has been looked at */
 	bool looked;		/* stat is valid */
+	bool told;		/* of the version after that, too */
 	unsigned turn;		/* of the list it was last in */
 	struct zkfs_stat stat;
 	struct zkfs_hash_link by_name;
