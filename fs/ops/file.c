@@ -10,7 +10,7 @@
 #include "fs/base/list.h"
 #include "fs/base/util.h"
 #include "fs/ops/change.h"
-#include "fs/ops/name.h"
+#include "fs/ops/kept.h"
 #include "fs/ops/notify.h"
 #include "fs/ops/poll.h"
 
@@ -69,7 +69,7 @@ void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
 	zkfs_tree_made(node, stat, zkfs_clock_ms());
 	zkfs_observe_own_data(fs, node, stat);
 	if (node->type == ZKFS_TYPE_DATA) {
-		zkfs_name_keep_dir(node->parent);
+		zkfs_kept_note(fs, node->parent);
 		zkfs_notify_attr(fs, node->parent);
 	}
 	zkfs_list_for_each(it, &node->handles) {

@@ -130,6 +130,7 @@ void zkfs_fs_fini(struct zkfs_fs *fs)
 	zkfs_emit_fini(fs);
 	zkfs_root_fini(fs);
 	zkfs_aclattr_fini(&fs->aclattr);
+	zkfs_kept_fini(fs);
 	zkfs_absents_fini(fs);
 	zkfs_cache_fini(fs);
 	zkfs_quota_fini(&fs->quota);

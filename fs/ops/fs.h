@@ -26,6 +26,7 @@
 #include "fs/ops/emit.h"
 #include "fs/ops/glance.h"
 #include "fs/ops/heartbeat.h"
+#include "fs/ops/kept.h"
 #include "fs/ops/lockview.h"
 #include "fs/ops/made.h"
 #include "fs/ops/observe.h"
@@ -90,6 +91,7 @@ struct zkfs_fs {
 	struct zkfs_emit emit;
 	struct zkfs_aclattr aclattr;
 	struct zkfs_made made[ZKFS_MADE_N]; /* by the node's id */
+	struct zkfs_kept kept;
 	struct zkfs_hash handles;	    /* struct zkfs_handle, by fh */
 	uint64_t last_fh;
 	struct zkfs_link ops;	     /* every request under way */

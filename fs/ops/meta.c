@@ -270,6 +270,7 @@ static void forget(struct zkfs_fs *fs, uint64_t id, uint64_t n)
 	zkfs_tree_forget(&fs->tree, id, n);
 	zkfs_observe_forgotten(fs, node);
 	zkfs_tree_unref(&fs->tree, node);
+	zkfs_kept_sweep(fs);
 }
 
 void zkfs_meta_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)

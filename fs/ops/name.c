@@ -17,14 +17,13 @@
 #include "fs/base/util.h"
 #include "fs/core/outcome.h"
 #include "fs/ops/file.h"
+#include "fs/ops/kept.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lost.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/notify.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
-
-#define KEEP_DIR_MS 10000
 
 struct create_op {
 	struct zkfs_op op;
@@ -40,11 +39,6 @@ struct remove_op {
 	struct zkfs_node *victim; /* referenced; NULL if it is not known */
 	struct zkfs_lost lost;
 };
-
-void zkfs_name_keep_dir(struct zkfs_node *dir)
-{
-	dir->dir_until_ms = zkfs_clock_ms() + KEEP_DIR_MS;
-}
 
 static bool is_data_name(const struct zkfs_op *op)
 {
@@ -241,7 +235,7 @@ static void answer_mkdir(struct zkfs_op *op, const struct zkfs_stat *stat)
 		return;
 	}
 	if (node)
-		zkfs_name_keep_dir(node);
+		zkfs_kept_note(fs, node);
 	zkfs_meta_answer(op, stat);
 	zkfs_tree_unref(&fs->tree, node);
 }
@@ -332,7 +326,7 @@ static void forget_victim(struct remove_op *rm)
 
 static void removed(struct remove_op *rm)
 {
-	zkfs_name_keep_dir(rm->op.node);
+	zkfs_kept_note(rm->op.fs, rm->op.node);
 	zkfs_observe_own_removal(rm->op.fs, rm->op.node, rm->op.name);
 	forget_victim(rm);
 	zkfs_reply_error(rm, 0);
@@ -448,7 +442,7 @@ static void remove_data(struct zkfs_op *op)
 		zkfs_reply_error(op, -ENOMEM);
 		return;
 	}
-	zkfs_name_keep_dir(op->node);
+	zkfs_kept_note(op->fs, op->node);
 	op->zk.kind = ZKFS_ZK_SET;
 	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs),
 			     on_data_removed);

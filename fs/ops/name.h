@@ -20,8 +20,4 @@ void zkfs_name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 void zkfs_name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 		    const char *name);
 
-/* This mount works on the directory: for a while it stays one here, though it
- * may be childless with data or a history (core/tree.h, dir_until_ms). */
-void zkfs_name_keep_dir(struct zkfs_node *dir);
-
 #endif

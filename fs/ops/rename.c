@@ -26,9 +26,9 @@
 #include "fs/base/util.h"
 #include "fs/core/outcome.h"
 #include "fs/ops/file.h"
+#include "fs/ops/kept.h"
 #include "fs/ops/lock.h"
 #include "fs/ops/lost.h"
-#include "fs/ops/name.h"
 #include "fs/ops/notify.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
@@ -263,7 +263,7 @@ static void follow(struct move_op *move)
 					 : &move->steps[move->result].stat;
 
 	move->moved = true;
-	zkfs_name_keep_dir(move->op.node);
+	zkfs_kept_note(fs, move->op.node);
 	note_move(move, stat);
 	if (move->replaced && move->replaced != move->source &&
 	    !move->onto_data)
@@ -272,7 +272,7 @@ static void follow(struct move_op *move)
 		return;
 	if (move->onto_data) {
 		/* The moved inode has no name of its own any more. */
-		zkfs_name_keep_dir(move->new_parent);
+		zkfs_kept_note(fs, move->new_parent);
 		zkfs_file_unlinked(move->source);
 		zkfs_tree_detach(&fs->tree, move->source);
 		return;

@@ -333,6 +333,27 @@ expect("ENOENT", os.unlink, A[0] + "no")' "$A/d/child"
 	is "$(zk ls /)" ""
 }
 
+# The kernel drops what it knows of the names of the mount $A, as it does when it
+# wants memory.
+kernel_forgets() {
+	mount -i -o remount,nosuid,nodev "$A"
+}
+
+@test "tree: a directory with data can be emptied, whatever the kernel forgets" {
+	[ "$(id -u)" = 0 ] || skip "needs root to make the kernel forget"
+	zk create /d data
+	zk create /d/child x
+	zk_mount A cache_nodes=0
+	rm "$A/d/child"
+	kernel_forgets
+	[ -d "$A/d" ]
+	kernel_forgets
+	rm "$A/d/.data"
+	kernel_forgets
+	rmdir "$A/d"
+	is "$(zk ls /)" ""
+}
+
 @test "tree: rmdir spares a directory that was filled meanwhile" {
 	zk create /d
 	zk_mount A

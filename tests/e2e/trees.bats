@@ -104,6 +104,8 @@ copied() {
 	timeout 50 cp -a "$A/." "$C"
 	diff <(sed -E "s/^([^']*) ephemeral /\1 file /" znodes) <(grown C)
 	timeout 50 diff -r "$A" "$C"
+	timeout 50 rm -r "$C"/*
+	is "$(grown C)" "/ dir b''"
 }
 
 @test "trees: Kafka's" {
