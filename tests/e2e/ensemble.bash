@@ -9,7 +9,8 @@ sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(A[0]))]
 print(*(s.getsockname()[1] for s in sockets))' "$1"
 }
 
-# write_server DIR NUMBER: the configuration, for the ports in PORTS.
+# write_server DIR NUMBER: the configuration, for the ports in PORTS; of each
+# server on 127.0.0.1, or the address in SERVER_IPS.
 write_server() {
 	local i
 
@@ -18,23 +19,24 @@ write_server() {
 	cat >"$1/$2.zoo.cfg" <<-END
 		tickTime=200
 		initLimit=50
-		syncLimit=25
+		syncLimit=${SYNC_LIMIT:-25}
 		dataDir=$1/data$2
-		clientPortAddress=127.0.0.1
+		clientPortAddress=${SERVER_IPS[$2]:-127.0.0.1}
 		clientPort=${PORTS[$2]}
 		maxClientCnxns=0
 		admin.enableServer=false
 		4lw.commands.whitelist=*
 	END
 	for i in 1 2 3; do
-		echo "server.$i=127.0.0.1:${PORTS[i + 3]}:${PORTS[i + 6]}"
+		echo "server.$i=${SERVER_IPS[i]:-127.0.0.1}:${PORTS[i + 3]}:${PORTS[i + 6]}"
 	done >>"$1/$2.zoo.cfg"
 }
 
+# start_server DIR NUMBER [COMMAND...]: by COMMAND, if there is one.
 start_server() {
 	local jars=/usr/share/java
 
-	java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Xmx128m \
+	"${@:3}" java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Xmx128m \
 		-Dzookeeper.forceSync=no \
 		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
 		-cp "$jars/zookeeper.jar:$jars/slf4j-simple.jar" \

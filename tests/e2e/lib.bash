@@ -21,6 +21,8 @@ case $ZKFS_BUILD in
 esac
 ZKFS=$ZKFS_BUILD/zkfs
 export PYTHONPATH=$E2E_DIR PYTHONDONTWRITEBYTECODE=1
+# shellcheck source=tests/e2e/ask.bash
+. "$E2E_DIR/ask.bash"
 
 # -- what a test says --------------------------------------------------------
 
@@ -79,6 +81,26 @@ py() {
 $code" "$@"
 }
 
+# holding CODE ARGUMENT...: CODE in the background, by a process that has what
+# is open for itself: no child of the shell must close a copy of it while the
+# daemon is stopped. It calls ready(), which returns when the test says so.
+holding() {
+	local code=$1
+
+	shift
+	PY_LIMIT=100 py 'import time
+
+def ready():
+    open("ready", "x").close()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+
+'"$code" "$@" &
+	# shellcheck disable=SC2034 # for the tests
+	HOLDER=$!
+	within 30 test -e ready
+}
+
 # -- the other side ----------------------------------------------------------
 
 # zk COMMAND...: one command of zk.py in the test's tree, by the session
@@ -116,31 +138,7 @@ zk_as() {
 
 # zk_at HOSTS SESSION COMMAND...
 zk_at() {
-	local fd status
-
-	exec {fd}<>"/dev/tcp/127.0.0.1/$E2E_ZKPY"
-	{
-		printf '%d\n' $#
-		printf '%s\0' "$@"
-	} >&"$fd"
-	read -r status <&"$fd" || status=3
-	if [ "$status" = 0 ]; then
-		cat <&"$fd"
-	else
-		cat <&"$fd" >&2
-	fi
-	exec {fd}>&-
-	return "$status"
-}
-
-# The server's answer to a four letter word.
-zk_word() {
-	local fd
-
-	exec {fd}<>"/dev/tcp/127.0.0.1/${2:-$E2E_PORT}"
-	printf '%s' "$1" >&"$fd"
-	cat <&"$fd"
-	exec {fd}>&-
+	ask "$@"
 }
 
 # The ids of the sessions that live, sorted.
@@ -376,7 +374,7 @@ stop_daemons_below() {
 }
 
 sanitizers_are_silent() {
-	if grep -lsE 'AddressSanitizer|LeakSanitizer|runtime error:' \
+	if grep -lsE '(Address|Leak|Thread)Sanitizer|runtime error:' \
 		"$BATS_TEST_TMPDIR"/*.log "$BATS_TEST_TMPDIR"/sanitizer.*; then
 		cat "$BATS_TEST_TMPDIR"/sanitizer.* 2>/dev/null
 		return 1
@@ -393,6 +391,7 @@ e2e_setup() {
 	local log=log_path=$BATS_TEST_TMPDIR/sanitizer
 	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}$log
 	export UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}$log
+	export TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}$log
 	limit "${E2E_LIMIT:-60}"
 	TREE=/$(basename "$BATS_TEST_FILENAME" .bats)-$BATS_TEST_NUMBER
 	SOURCE=127.0.0.1:$E2E_PORT$TREE

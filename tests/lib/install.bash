@@ -21,6 +21,8 @@ packages=(
 	mandoc man-db systemd bash-completion
 	# to test: what reloads on a change, and a clock that is a month ahead
 	entr faketime
+	# to test: networks that lose packets
+	iproute2
 )
 
 # To test: a web server that reads its configuration from a mount. Only
