@@ -29,20 +29,28 @@ enum zkfs_outcome zkfs_outcome_move_source(const struct zkfs_stat *found,
 					      : ZKFS_OUTCOME_DONE;
 }
 
+/* The version that the transaction leaves: a file's is set once, be it old or
+ * new; a directory has none but by a set (ops/rename, add_create()). */
+static int32_t moved_version(const struct zkfs_stat *was,
+			     const struct zkfs_stat *source, bool is_file)
+{
+	if (is_file)
+		return was ? was->version + 1 : 1;
+	return source->version > 0;
+}
+
 enum zkfs_outcome zkfs_outcome_move_target(const struct zkfs_stat *found,
 					   const struct zkfs_stat *was,
+					   const struct zkfs_stat *source,
 					   bool is_file)
 {
-	bool same;
-
-	if (!found)
+	if (!found || found->data_length != source->data_length ||
+	    found->version != moved_version(was, source, is_file))
 		return ZKFS_OUTCOME_UNKNOWN;
-	if (!was)
-		return ZKFS_OUTCOME_DONE;
-	same = found->czxid == was->czxid;
-	if (is_file ? same && found->version - was->version == 1 : !same)
-		return ZKFS_OUTCOME_DONE;
-	return ZKFS_OUTCOME_UNKNOWN;
+	/* A file stays what it is, a directory does not. */
+	if (was && (found->czxid == was->czxid) != is_file)
+		return ZKFS_OUTCOME_UNKNOWN;
+	return ZKFS_OUTCOME_DONE;
 }
 
 enum zkfs_outcome zkfs_outcome_empty(const struct zkfs_stat *found,

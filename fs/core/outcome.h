@@ -36,9 +36,11 @@ enum zkfs_outcome zkfs_outcome_delete(const struct zkfs_stat *found,
 enum zkfs_outcome zkfs_outcome_move_source(const struct zkfs_stat *found,
 					   int64_t czxid);
 /* ... and by its target, whose source is gone. `was`: what it replaces, or
- * NULL; a file's data is set, a directory is made anew. */
+ * NULL; `source`: what it was before. A file's data is set, a directory is made
+ * anew. */
 enum zkfs_outcome zkfs_outcome_move_target(const struct zkfs_stat *found,
 					   const struct zkfs_stat *was,
+					   const struct zkfs_stat *source,
 					   bool is_file);
 /* The removal of a directory's data, of that version and length before. */
 enum zkfs_outcome zkfs_outcome_empty(const struct zkfs_stat *found,

@@ -92,7 +92,7 @@ struct zkfs_fs {
 	struct zkfs_aclattr aclattr;
 	struct zkfs_made made[ZKFS_MADE_N]; /* by the node's id */
 	struct zkfs_kept kept;
-	struct zkfs_hash handles;	    /* struct zkfs_handle, by fh */
+	struct zkfs_hash handles; /* struct zkfs_handle, by fh */
 	uint64_t last_fh;
 	struct zkfs_link ops;	     /* every request under way */
 	struct zkfs_link contenders; /* ours, also those on their way out */

@@ -24,7 +24,7 @@
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/util.h"
-#include "fs/core/outcome.h"
+#include "fs/core/move.h"
 #include "fs/ops/file.h"
 #include "fs/ops/kept.h"
 #include "fs/ops/lock.h"
@@ -33,7 +33,6 @@
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
 
-#define TRIES_MAX 16
 /* Steps a znode may need: create, set; delete; and the target's own. */
 #define STEPS_A_NODE 3
 
@@ -61,7 +60,7 @@ struct move_op {
 	char *target; /* path; for DATA the directory's */
 	bool onto_data;
 	bool no_replace;
-	unsigned tries;
+	struct zkfs_move next;
 	struct zkfs_node *source;   /* what the kernel moves; or NULL */
 	struct zkfs_node *replaced; /* what it replaces; or NULL */
 
@@ -291,37 +290,49 @@ static void follow(struct move_op *move)
 	zkfs_tree_saw(move->source, stat, zkfs_clock_ms());
 }
 
-static int move_errno(enum zkfs_error error)
-{
-	switch (error) {
-	case ZKFS_E_TOOBIG:
-		return -EXDEV; /* mv(1) copies then */
-	case ZKFS_E_NONODE:
-	case ZKFS_E_BADVERSION:
-	case ZKFS_E_NODEEXISTS:
-	case ZKFS_E_NOTEMPTY:
-		return -EAGAIN;
-	default:
-		return zkfs_error_to_errno(error);
-	}
-}
+static void on_source_found(struct zkfs_lost *lost, bool known,
+			    const struct zkfs_stat *stat);
+static void on_target_found(struct zkfs_lost *lost, bool known,
+			    const struct zkfs_stat *stat);
+static void submit(struct move_op *move);
 
-/* What was read is not so any more. */
-static void again(struct move_op *move)
+static void fail(struct move_op *move, const char *path)
 {
-	if (move->tries < TRIES_MAX)
-		move_read(move);
+	if (move->next.unknown)
+		zkfs_lost_reply(move, path);
 	else
-		zkfs_reply_error(move, -ESTALE);
+		zkfs_reply_error(move, move->next.error);
 }
 
-/* Whether the target is what the transaction makes of it: see add_target(). */
-static bool is_made(const struct move_op *move, const struct zkfs_stat *stat)
+/* `path`: what the last step was about. */
+static void go_on(struct move_op *move, enum zkfs_move_next next,
+		  const char *path)
 {
-	return zkfs_outcome_move_target(
-		       stat, move->target_exists ? &move->target_stat : NULL,
-		       zkfs_attr_type(&first_node(move)->stat, false) ==
-			       ZKFS_TYPE_FILE) == ZKFS_OUTCOME_DONE;
+	struct zkfs_op *op = &move->op;
+
+	switch (next) {
+	case ZKFS_MOVE_READ:
+		move_read(move);
+		break;
+	case ZKFS_MOVE_SEND:
+		submit(move);
+		break;
+	case ZKFS_MOVE_LOOK_SOURCE:
+		zkfs_lost_look(&move->lost, op->fs, op->path,
+			       op->zk.deadline_ms, on_source_found);
+		break;
+	case ZKFS_MOVE_LOOK_TARGET:
+		zkfs_lost_look(&move->lost, op->fs, move->target,
+			       op->zk.deadline_ms, on_target_found);
+		break;
+	case ZKFS_MOVE_DONE:
+		follow(move);
+		zkfs_reply_error(move, 0);
+		break;
+	case ZKFS_MOVE_FAILED:
+		fail(move, path);
+		break;
+	}
 }
 
 static void on_target_found(struct zkfs_lost *lost, bool known,
@@ -329,14 +340,10 @@ static void on_target_found(struct zkfs_lost *lost, bool known,
 {
 	struct move_op *move = zkfs_container_of(lost, struct move_op, lost);
 
-	if (!known || !is_made(move, stat)) {
-		zkfs_lost_reply(move, move->target);
-		return;
-	}
-	if (move->result != SIZE_MAX)
+	if (stat && move->result != SIZE_MAX)
 		move->steps[move->result].stat = *stat;
-	follow(move);
-	zkfs_reply_error(move, 0);
+	go_on(move, zkfs_move_found_target(&move->next, known, stat),
+	      move->target);
 }
 
 static void on_source_found(struct zkfs_lost *lost, bool known,
@@ -344,36 +351,16 @@ static void on_source_found(struct zkfs_lost *lost, bool known,
 {
 	struct move_op *move = zkfs_container_of(lost, struct move_op, lost);
 
-	if (!known)
-		zkfs_lost_reply(move, move->op.path);
-	else if (zkfs_outcome_move_source(stat, first_node(move)->stat.czxid) ==
-		 ZKFS_OUTCOME_NOT_DONE)
-		again(move);
-	else
-		zkfs_lost_look(lost, move->op.fs, move->target,
-			       move->op.zk.deadline_ms, on_target_found);
+	go_on(move, zkfs_move_found_source(&move->next, known, stat),
+	      move->op.path);
 }
 
 static void on_moved(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 {
 	struct zkfs_op *op = zkfs_op_from_zk(req);
 	struct move_op *move = zkfs_container_of(op, struct move_op, op);
-	int error = 0;
 
-	if (reply->error == ZKFS_E_LOST) {
-		zkfs_lost_look(&move->lost, op->fs, op->path, req->deadline_ms,
-			       on_source_found);
-		return;
-	}
-	if (reply->error)
-		error = move_errno(reply->error);
-	if (error == -EAGAIN) {
-		again(move);
-		return;
-	}
-	if (!error)
-		follow(move);
-	zkfs_reply_error(op, error);
+	go_on(move, zkfs_move_sent(&move->next, reply->error), op->path);
 }
 
 static void submit(struct move_op *move)
@@ -434,6 +421,15 @@ static int check_sources(const struct move_op *move)
 	return check_target(move);
 }
 
+static enum zkfs_move_next was_read(struct move_op *move)
+{
+	const struct zkfs_stat *source = &first_node(move)->stat;
+
+	return zkfs_move_read(&move->next, source,
+			      zkfs_attr_type(source, false) == ZKFS_TYPE_FILE,
+			      move->target_exists ? &move->target_stat : NULL);
+}
+
 static void one_done(struct move_op *move, int error)
 {
 	if (error && !move->error)
@@ -443,11 +439,11 @@ static void one_done(struct move_op *move, int error)
 	if (!move->error)
 		move->error = check_sources(move);
 	if (move->error == -EAGAIN)
-		again(move);
+		go_on(move, zkfs_move_again(&move->next), move->op.path);
 	else if (move->error)
 		zkfs_reply_error(move, move->error);
 	else
-		submit(move);
+		go_on(move, was_read(move), move->op.path);
 }
 
 /* A child that has gone since it was listed does not end the move. */
@@ -570,7 +566,6 @@ static void move_read(struct move_op *move)
 	int error;
 
 	move_reset(move);
-	move->tries++;
 	error = read_node(move, strdup(op->path), strdup(move->target));
 	if (error) {
 		zkfs_reply_error(op, error);
@@ -663,5 +658,5 @@ void zkfs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	move->source = own_change(fs, move->op.node, name);
 	move->replaced = own_change(fs, new_parent, newname);
 	if (zkfs_op_park(&move->op))
-		move_read(move);
+		go_on(move, zkfs_move_begin(&move->next), move->op.path);
 }

@@ -11,6 +11,7 @@
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/util.h"
+#include "fs/core/rewrite.h"
 #include "fs/ops/entry.h"
 #include "fs/ops/file.h"
 #include "fs/ops/io.h"
@@ -23,9 +24,7 @@ struct setattr_op {
 	bool resize;
 	size_t size;
 	struct zkfs_buf *data;
-	int32_t base;	 /* the version that `data` was made of */
-	int64_t base_id; /* ... of the znode with this czxid */
-	bool doubt;	 /* whether `data` was set is not known */
+	struct zkfs_rewrite rewrite;
 };
 
 static struct setattr_op *setattr_from_zk(struct zkfs_zk_req *req)
@@ -47,75 +46,38 @@ static void setattr_fini(struct zkfs_op *op)
 
 static void setattr_read(struct setattr_op *set);
 
+static void done(struct setattr_op *set, const struct zkfs_stat *stat)
+{
+	struct zkfs_op *op = &set->store.op;
+
+	zkfs_file_committed(op->fs, op->node, stat, NULL);
+	zkfs_meta_answer_attr(op, stat);
+}
+
 static void on_setattr_set(struct zkfs_zk_req *req,
 			   const struct zkfs_zk_reply *reply)
 {
 	struct setattr_op *set = setattr_from_zk(req);
-	struct zkfs_op *op = &set->store.op;
+	bool in_time = zkfs_clock_ms() < set->store.op.zk.deadline_ms;
 
-	set->doubt |= reply->error == ZKFS_E_LOST;
-	/* Somebody was faster: again, on the newest. In doubt it may have been
-	 * we ourselves. */
-	if (reply->error == ZKFS_E_BADVERSION ||
-	    (reply->error == ZKFS_E_LOST &&
-	     zkfs_clock_ms() < op->zk.deadline_ms)) {
+	switch (zkfs_rewrite_set(&set->rewrite, reply->error, in_time)) {
+	case ZKFS_REWRITE_READ:
 		setattr_read(set);
-		return;
+		break;
+	case ZKFS_REWRITE_DONE:
+		done(set, reply->stat);
+		break;
+	default:
+		zkfs_reply_error(set, set->rewrite.error);
 	}
-	if (reply->error) {
-		zkfs_reply_zk_error(op, reply->error);
-		return;
-	}
-	zkfs_file_committed(op->fs, op->node, reply->stat, NULL);
-	zkfs_meta_answer_attr(op, reply->stat);
 }
 
-/* What was read back when it is not known whether `data` was set; see commit.h.
- * Done twice it is not the same: what somebody else has written in between
- * would be cut off. Returns 0 to go on, 1 if it was done, or -EIO. */
-static int resolve(struct setattr_op *set, const struct zkfs_zk_reply *reply)
+/* What was read, as it is to be. */
+static void setattr_set(struct setattr_op *set,
+			const struct zkfs_zk_reply *reply)
 {
-	bool same = reply->len == set->data->len &&
-		    (reply->len == 0 ||
-		     memcmp(reply->data, set->data->data, reply->len) == 0);
-
-	if (reply->stat->czxid != set->base_id)
-		return -EIO;
-	/* Or this server lags behind: still in doubt. */
-	if (reply->stat->version == set->base)
-		return 0;
-	if (reply->stat->version - set->base != 1)
-		return -EIO;
-	set->doubt = false;
-	return same;
-}
-
-static void on_setattr_get(struct zkfs_zk_req *req,
-			   const struct zkfs_zk_reply *reply)
-{
-	struct setattr_op *set = setattr_from_zk(req);
 	struct zkfs_op *op = &set->store.op;
-	int known = 0;
 
-	if (set->doubt)
-		known = reply->error ? -EIO : resolve(set, reply);
-	if (known < 0) {
-		zkfs_reply_error(op, known);
-		return;
-	}
-	if (known) {
-		zkfs_file_committed(op->fs, op->node, reply->stat, NULL);
-		zkfs_meta_answer_attr(op, reply->stat);
-		return;
-	}
-	if (reply->error ||
-	    !zkfs_meta_same_node(op->fs, op->node, reply->stat)) {
-		int error = zkfs_error_to_errno(reply->error);
-
-		zkfs_reply_error(op,
-				 !error || error == -ENOENT ? -ESTALE : error);
-		return;
-	}
 	zkfs_buf_unref(set->data);
 	set->data = zkfs_buf_new(reply->data, reply->len);
 	if (!set->data ||
@@ -127,10 +89,37 @@ static void on_setattr_get(struct zkfs_zk_req *req,
 	op->zk.data = set->data->data;
 	op->zk.len = set->data->len;
 	op->zk.version = reply->stat->version;
-	set->base = reply->stat->version;
-	set->base_id = reply->stat->czxid;
 	op->zk.done = on_setattr_set;
 	zkfs_zk_submit(op->fs->zk, &op->zk);
+}
+
+static bool is_same(const struct setattr_op *set,
+		    const struct zkfs_zk_reply *reply)
+{
+	return set->data && reply->len == set->data->len &&
+	       (reply->len == 0 ||
+		memcmp(reply->data, set->data->data, reply->len) == 0);
+}
+
+static void on_setattr_get(struct zkfs_zk_req *req,
+			   const struct zkfs_zk_reply *reply)
+{
+	struct setattr_op *set = setattr_from_zk(req);
+	const struct zkfs_op *op = &set->store.op;
+	bool ours = !reply->error &&
+		    zkfs_meta_same_node(op->fs, op->node, reply->stat);
+
+	switch (zkfs_rewrite_read(&set->rewrite, reply->error, reply->stat,
+				  !reply->error && is_same(set, reply), ours)) {
+	case ZKFS_REWRITE_SET:
+		setattr_set(set, reply);
+		break;
+	case ZKFS_REWRITE_DONE:
+		done(set, reply->stat);
+		break;
+	default:
+		zkfs_reply_error(set, set->rewrite.error);
+	}
 }
 
 static void setattr_read(struct setattr_op *set)

@@ -153,12 +153,16 @@ static bool do_replace(const struct history *h, struct name *name)
 static void check_replace(const struct history *h)
 {
 	const struct zkfs_stat *was = &h->at_first.stat;
+	const struct zkfs_stat source = {.data_length = 7};
 	enum zkfs_outcome outcome =
-		zkfs_outcome_move_target(found(h), was, true);
+		zkfs_outcome_move_target(found(h), was, &source, true);
 
 	if (h->executed && h->now.exists && h->now.stat.version == 4 &&
 	    h->now.stat.czxid == was->czxid)
 		assert_int_equal(outcome, ZKFS_OUTCOME_DONE);
+	/* What another has set is of another length here. */
+	if (outcome == ZKFS_OUTCOME_DONE)
+		assert_true(h->executed);
 	if (outcome == ZKFS_OUTCOME_DONE) {
 		assert_true(h->now.exists);
 		assert_int_equal(h->now.stat.czxid, was->czxid);
@@ -212,21 +216,36 @@ static void test_replace(void **state)
 	assert_int_equal(run(true, do_replace, check_replace), 1250);
 }
 
+static enum zkfs_outcome target(const struct zkfs_stat *found,
+				const struct zkfs_stat *was, bool is_file)
+{
+	const struct zkfs_stat source = {.version = 6, .data_length = 5};
+
+	return zkfs_outcome_move_target(found, was, &source, is_file);
+}
+
 static void test_new_target(void **state)
 {
-	struct zkfs_stat was = {.czxid = 5, .version = 2};
-	struct zkfs_stat made = {.czxid = 9};
+	struct zkfs_stat was = {.czxid = 5, .version = 1, .data_length = 5};
+	struct zkfs_stat made = {.czxid = 9, .version = 1, .data_length = 5};
+	struct zkfs_stat other = {.czxid = 9, .version = 1, .data_length = 4};
+	struct zkfs_stat since = {.czxid = 9, .version = 2, .data_length = 5};
 
 	(void)state;
-	assert_int_equal(zkfs_outcome_move_target(NULL, NULL, true),
-			 ZKFS_OUTCOME_UNKNOWN);
-	assert_int_equal(zkfs_outcome_move_target(&made, NULL, true),
-			 ZKFS_OUTCOME_DONE);
+	assert_int_equal(target(NULL, NULL, true), ZKFS_OUTCOME_UNKNOWN);
+	assert_int_equal(target(&made, NULL, true), ZKFS_OUTCOME_DONE);
+	assert_int_equal(target(&other, NULL, true), ZKFS_OUTCOME_UNKNOWN);
+	assert_int_equal(target(&since, NULL, true), ZKFS_OUTCOME_UNKNOWN);
 	/* A directory is replaced by another one. */
-	assert_int_equal(zkfs_outcome_move_target(&made, &was, false),
+	assert_int_equal(target(&made, &was, false), ZKFS_OUTCOME_DONE);
+	assert_int_equal(target(&was, &was, false), ZKFS_OUTCOME_UNKNOWN);
+	/* One that was never set is made as it was. */
+	made.version = 0;
+	assert_int_equal(target(&made, NULL, false), ZKFS_OUTCOME_UNKNOWN);
+	assert_int_equal(zkfs_outcome_move_target(
+				 &made, NULL,
+				 &(struct zkfs_stat){.data_length = 5}, false),
 			 ZKFS_OUTCOME_DONE);
-	assert_int_equal(zkfs_outcome_move_target(&was, &was, false),
-			 ZKFS_OUTCOME_UNKNOWN);
 }
 
 static void test_empty(void **state)

@@ -1,0 +1,132 @@
+#!/bin/sh
+# mutate_moves.sh: proves that sim_moves bites, as mutate.sh does for the lock
+# recipe. Each mutation is a mistake that does a rename or a truncation twice,
+# or tells what is not so.
+#
+#	tests/sim/mutate_moves.sh [FILE:NAME...]	(all by default; CC is honoured)
+#
+# A mutation that changes nothing, or does not compile, is an error of this
+# script: the source has moved on, and the mutation must follow it.
+set -eu
+
+src=$(cd "$(dirname "$0")/../.." && pwd)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+
+cc=${CC:-cc}
+cflags="-std=gnu17 -D_GNU_SOURCE -O1 -I$src"
+seeds=${SEEDS:-5000}
+parts="move rewrite outcome"
+chosen=" $* "
+caught=0
+failed=0
+
+compile() { # SOURCE OBJECT
+	# shellcheck disable=SC2086 # a list of flags
+	$cc $cflags -c "$1" -o "$2"
+}
+
+# mutate PART:NAME SED-EXPRESSION
+mutate() {
+	case $chosen in
+	"  " | *" $1 "*) ;;
+	*) return 0 ;;
+	esac
+
+	part=${1%%:*}
+	sed -E "$2" "$src/fs/core/$part.c" >"$tmp/mutant.c"
+	if cmp -s "$src/fs/core/$part.c" "$tmp/mutant.c"; then
+		echo "$1: no longer applies: $2" >&2
+		exit 2
+	fi
+	compile "$tmp/mutant.c" "$tmp/mutant.o"
+	others=
+	for other in $parts; do
+		[ "$other" = "$part" ] || others="$others $tmp/$other.o"
+	done
+	# shellcheck disable=SC2086 # a list of files
+	$cc "$tmp/sim.o" "$tmp/error.o" $others "$tmp/mutant.o" -o "$tmp/mutant"
+	if timeout 60 "$tmp/mutant" 1 "$seeds" >"$tmp/log" 2>&1; then
+		echo "NOT CAUGHT  $1"
+		failed=$((failed + 1))
+	else
+		caught=$((caught + 1))
+		echo "caught      $1: $(grep -aE 'violated|ssertion' \
+			"$tmp/log" | head -n 1)"
+	fi
+}
+
+for part in $parts; do
+	compile "$src/fs/core/$part.c" "$tmp/$part.o"
+done
+compile "$src/fs/base/error.c" "$tmp/error.o"
+compile "$src/tests/sim/sim_moves.c" "$tmp/sim.o"
+$cc "$tmp"/*.o -o "$tmp/plain"
+"$tmp/plain" 1 "$seeds" || {
+	echo "the recipe itself fails" >&2
+	exit 1
+}
+
+# -- rename --
+
+mutate move:lost-is-sent-again \
+	's/return ZKFS_MOVE_LOOK_SOURCE;/return zkfs_move_again(move);/'
+mutate move:lost-is-done \
+	's/return ZKFS_MOVE_LOOK_SOURCE;/return ZKFS_MOVE_DONE;/'
+mutate move:lost-is-failed \
+	's/return ZKFS_MOVE_LOOK_SOURCE;/return failed(move, -ETIMEDOUT);/'
+mutate move:lost-is-unknown \
+	's/return ZKFS_MOVE_LOOK_SOURCE;/return unknown(move);/'
+mutate move:source-gone-is-done \
+	's/return ZKFS_MOVE_LOOK_TARGET;/return ZKFS_MOVE_DONE;/'
+mutate move:not-looked-is-failed \
+	'/zkfs_move_found_source/,/^}/ s/return unknown\(move\)/return failed(move, -ETIMEDOUT)/'
+mutate move:target-not-looked-is-done \
+	's/if \(known \&\&/if (!known ||/'
+mutate move:target-other-is-failed \
+	'/zkfs_move_found_target/,/^}/ s/return unknown\(move\)/return failed(move, -ESTALE)/'
+mutate move:target-is-replaced-blindly \
+	's/move->replaces = target;/move->replaces = false;/'
+mutate move:conflict-is-unknown \
+	's/case ZKFS_E_BADVERSION:$/case ZKFS_E_BADVERSION: return unknown(move);/'
+mutate move:refusal-is-done \
+	's/return failed\(move, zkfs_error_to_errno\(error\)\);/return ZKFS_MOVE_DONE;/'
+mutate outcome:any-source-is-the-old-one \
+	's/return found \&\& found->czxid == czxid \? ZKFS_OUTCOME_NOT_DONE/return found ? ZKFS_OUTCOME_NOT_DONE/'
+mutate outcome:no-source-is-the-old-one \
+	's/return found \&\& found->czxid == czxid \? ZKFS_OUTCOME_NOT_DONE/return false ? ZKFS_OUTCOME_NOT_DONE/'
+mutate outcome:any-target-is-ours \
+	's/if \(!found \|\| found->data_length/if (!found) return ZKFS_OUTCOME_UNKNOWN; if (false \&\& found->data_length/'
+mutate outcome:target-by-length-alone \
+	's/found->version != moved_version\(was, source, is_file\)/false/'
+mutate outcome:target-by-version-alone \
+	's/found->data_length != source->data_length/false/'
+mutate outcome:target-has-another-version \
+	's/return was \? was->version \+ 1 : 1;/return 1;/'
+
+# -- truncate --
+
+mutate rewrite:lost-is-done \
+	's/^	if \(!error\)$/	if (!error || error == ZKFS_E_LOST)/; s/\|\| \(error == ZKFS_E_LOST \&\& in_time\)//'
+mutate rewrite:lost-is-not-done \
+	's/rewrite->doubt \|= error == ZKFS_E_LOST;//'
+mutate rewrite:refused-is-not-done \
+	's/rewrite->doubt \? -EIO : zkfs_error_to_errno\(error\)/zkfs_error_to_errno(error)/'
+mutate rewrite:doubt-is-forgotten \
+	's/rewrite->doubt \|= error == ZKFS_E_LOST;/rewrite->doubt = error == ZKFS_E_LOST;/'
+mutate rewrite:lag-is-not-done \
+	's/^	if \(stat->version == rewrite->version\)$/	if (stat->version == rewrite->version) rewrite->doubt = false;\n&/'
+mutate rewrite:next-is-ours \
+	's/return same;/return 1;/'
+mutate rewrite:next-is-never-ours \
+	's/return same;/return 0;/'
+mutate rewrite:later-is-not-done \
+	's/if \(stat->version - rewrite->version != 1\)/if (false)/'
+mutate rewrite:gone-is-not-done \
+	's/if \(error \|\| stat->czxid != rewrite->czxid\)/if (false)/'
+mutate rewrite:conflict-is-done \
+	's/if \(error == ZKFS_E_BADVERSION \|\|/if (error == ZKFS_E_BADVERSION) return ZKFS_REWRITE_DONE; if (/'
+
+echo "$caught caught, $failed not"
+[ "$failed" -eq 0 ]
