@@ -35,7 +35,11 @@ start_server() {
 	address=127.0.0.1:$port
 }
 
+# It may be stopped: one that is does not end.
 stop_server() {
+	local pid
+
+	read -r pid 2>/dev/null <"$scratch/zkfs/pid" && kill -CONT "$pid"
 	XDG_STATE_HOME=$scratch timeout 60 \
 		"$top/packaging/zkfs-local" stop >/dev/null
 }
