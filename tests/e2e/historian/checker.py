@@ -152,6 +152,9 @@ class Checker:
     def bad(self):
         return sum(len(found) for found in self.wrong.values())
 
+    def is_void(self):
+        return bool(self.wrong["servers"])
+
     def summary(self):
         totals = collections.defaultdict(collections.Counter)
         for one in self.story.operations.values():
@@ -166,6 +169,8 @@ class Checker:
         yield "wrong   " + ", ".join("%s %d" % (
             kind, len(self.wrong[kind]))
             for kind in ("missing", "twice", "won", "two", "servers", "other"))
+        if self.is_void():
+            yield "void    the servers have lost what they had acknowledged"
         for kind, found in self.wrong.items():
             for words in found[:SHOWN]:
                 yield "  %s: %s" % (kind, words)

@@ -80,7 +80,7 @@ class Driver:
                 sys.exit("'%s' is not mounted" % mount.path)
         settings.mounts = [mount.path for mount in self.mounts]
         self.faults = Faults(self.rng, self.trace, self.ensemble, self.mounts,
-                             self.ways, settings.session_seconds)
+                             self.ways, settings)
 
     def reap(self):
         self.pids = [pid for pid in self.pids
@@ -97,8 +97,9 @@ class Driver:
         settings = self.settings
         settings.until = time.monotonic() + settings.seconds
         self.pids = [worker.fork(settings, i) for i in range(settings.workers)]
-        self.pids.append(worker.fork(settings, settings.workers,
-                                     worker.Witness))
+        self.pids += [worker.fork(settings, settings.workers + i,
+                                  worker.Witness)
+                      for i in range(settings.witnesses)]
         due = time.monotonic() + 1
         while time.monotonic() < settings.until:
             pause(0.05)

@@ -5,16 +5,19 @@ to the tree at any later time, by a server that is frozen then.
 Servers have one trouble at a time, and the next one when all have caught up:
 ZooKeeper 3.8.0 itself loses what it has acknowledged when a leader is killed
 while another server is frozen, or is about to follow (ZOOKEEPER-4643, 4646;
-"Cannot send TRUNC to peer" stands in the log then). A witness that does not
-use zkfs shows whether that has happened.
+"Cannot send TRUNC to peer" stands in the log then). With `overlap` a second
+trouble may begin in a first one all the same, and a witness that does not use
+zkfs shows whether that has happened.
 """
 from torturing import faults
 
 
 class Faults(faults.Faults):
-    def __init__(self, rng, trace, ensemble, mounts, ways, session_seconds):
-        super().__init__(rng, trace, ensemble, mounts, session_seconds)
+    def __init__(self, rng, trace, ensemble, mounts, ways, settings):
+        super().__init__(rng, trace, ensemble, mounts,
+                         settings.session_seconds)
         self.ways = ways
+        self.overlap = settings.overlap
 
     def next(self):
         if not self.deck:
@@ -36,7 +39,7 @@ class Faults(faults.Faults):
                 ways.order(line)
 
     def down(self, what, servers, how, undo, seconds):
-        if self.ensemble.serves():
+        if self.overlap or self.ensemble.serves():
             super().down(what, servers, how, undo, seconds)
 
     def on_a_way(self, what, begin, end=None, seconds=0):
