@@ -111,7 +111,8 @@ static int take_requests(struct zkfs_loop *loop)
 	/* Ended by `umount -f`, or through fusectl: no failure of the device.
 	 */
 	if (n == -ECONNABORTED) {
-		zkfs_info("the mount was aborted");
+		zkfs_info("the mount on '%s' was aborted; unmounting",
+			  loop->fs->config.mountpoint);
 		loop->stop = true;
 	}
 	return n == -EAGAIN || n == -EINTR || loop->stop || n > 0 ? 0 : n;

@@ -255,7 +255,8 @@ static void reload_auth(struct daemon *d)
 	zkfs_session_add_auth(d->loop.zk, &auth, &d->auth);
 	zkfs_auth_fini(&d->auth);
 	d->auth = auth;
-	zkfs_info("'%s' was read again", d->opts.authfile);
+	zkfs_info("'%s' was read again; what is new in it is used from now on",
+		  d->opts.authfile);
 }
 
 /* For the next connection: the one there is may go on. */
@@ -464,7 +465,9 @@ static int serve_in_background(struct daemon *d)
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
-		zkfs_error("cannot go to the background: %s", strerror(errno));
+		zkfs_error("cannot go to the background: %s; nothing is "
+			   "mounted on '%s'",
+			   strerror(errno), d->opts.mountpoint);
 		return zkfs_helper_status(&d->helper, ZKFS_HELPER_FAILED,
 					  -ENOMEM);
 	}

@@ -19,7 +19,8 @@ static void tell(struct zkfs_fs *fs, enum zkfs_limit limit)
 	    now_ms - fs->told_of_limit_ms[limit] < TELL_EACH_MS)
 		return;
 	fs->told_of_limit_ms[limit] = now_ms;
-	zkfs_warning("the limit %s=%zu is reached: %s",
+	zkfs_warning("the limit %s=%zu is reached: %s; so is all that goes "
+		     "beyond it, until some is given back",
 		     zkfs_limit_option(limit),
 		     zkfs_limit_number(&fs->config.limits, limit),
 		     strerror(-zkfs_limit_error(limit)));

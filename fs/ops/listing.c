@@ -122,7 +122,8 @@ static int add_children(const struct loader *loader,
 	}
 	if (skipped)
 		zkfs_warning("\"%s\": %zu children cannot be shown as files "
-			     "(their names are too long or taken)",
+			     "(their names are too long or taken); they are "
+			     "left out",
 			     loader->node->name, skipped);
 	zkfs_listing_sort(listing->entries + first, listing->n - first);
 	return 0;

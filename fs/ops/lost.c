@@ -53,7 +53,7 @@ void zkfs_lost_reply(void *ptr, const char *path)
 	const struct zkfs_op *op = ptr;
 
 	zkfs_warning("%s of \"%s\": whether it was done cannot be known: the "
-		     "server's answer was lost",
+		     "server's answer was lost; the caller gets EIO",
 		     zkfs_op_name(op->kind), path);
 	zkfs_reply_error(ptr, -EIO);
 }

@@ -69,7 +69,8 @@ static void finish(struct zkfs_file *file)
 
 	if (error == -EIO)
 		zkfs_warning("\"%s\": whether it was stored cannot be known: "
-			     "the server's answer was lost",
+			     "the server's answer was lost; who wrote it gets "
+			     "EIO",
 			     file->req_path);
 	else if (error && zkfs_list_empty(&file->waiters))
 		zkfs_warning("\"%s\" was not stored: %s; nobody waits for it "

@@ -109,20 +109,6 @@ static void forget(int fd)
 		guard_free(guard);
 }
 
-/* Reads on as the end of the stream, from now on. It is told once until a
- * server greets us again, and not where none ever did: then there is no mount,
- * and one line that says so. */
-static ssize_t end(struct guard *guard, const char *words)
-{
-	if (!guard->broken && served && !told)
-		zkfs_warning("the server has sent what is no ZooKeeper "
-			     "protocol (%s); dropping the connection",
-			     words);
-	told = true;
-	guard->broken = true;
-	return 0;
-}
-
 /* Who is at the other end, for a line of words. */
 static void name_peer(int fd, char *name, size_t size)
 {
@@ -139,6 +125,24 @@ static void name_peer(int fd, char *name, size_t size)
 		(void)snprintf(name, size, "a server");
 }
 
+/* Reads on as the end of the stream, from now on. It is told once until a
+ * server greets us again, and not where none ever did: then there is no mount,
+ * and one line that says so. */
+static ssize_t end(struct guard *guard, const char *words)
+{
+	char peer[80];
+
+	if (!guard->broken && served && !told) {
+		name_peer(guard->fd, peer, sizeof(peer));
+		zkfs_warning("%s has sent what is no ZooKeeper protocol (%s); "
+			     "dropping the connection, trying the next server",
+			     peer, words);
+	}
+	told = true;
+	guard->broken = true;
+	return 0;
+}
+
 /* Before its greeting. What passes is told by who waits for it. */
 static void fail(const struct guard *guard, bool final, const char *words)
 {
@@ -152,7 +156,8 @@ static void fail(const struct guard *guard, bool final, const char *words)
 		return;
 	n_final++;
 	if (served && !told)
-		zkfs_warning("no connection to %s", failure);
+		zkfs_warning("no connection to %s; trying the next server",
+			     failure);
 	told = true;
 }
 

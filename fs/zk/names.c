@@ -99,7 +99,8 @@ bool zkfs_names_tick(struct zkfs_names *names, int64_t now_ms, int64_t wait_ms)
 	if (names->ask_ms == ZKFS_NEVER ||
 	    zkfs_names_same(numeric, names->numeric))
 		return false;
-	zkfs_info("the servers have other addresses now: %s", numeric);
+	zkfs_info("the servers have other addresses now: %s; trying those",
+		  numeric);
 	free(names->numeric);
 	names->numeric = zkfs_steal(&numeric);
 	return true;

@@ -57,11 +57,12 @@ struct zkfs_zk {
 	int64_t since_ms; /* it is that */
 	uint64_t generation;
 	int64_t session_id;
-	clientid_t id;	/* of the same session, for another handle */
-	bool moved;	/* this handle has never seen what the last one has */
-	int timeout_ms; /* negotiated */
-	bool over;	/* the session that `generation` counts has ended */
-	bool closing;	/* zkfs_session_close(): `done` is not called */
+	char server[64]; /* connected last; "" before the first */
+	clientid_t id;	 /* of the same session, for another handle */
+	bool moved;	 /* this handle has never seen what the last one has */
+	int timeout_ms;	 /* negotiated */
+	bool over;	 /* the session that `generation` counts has ended */
+	bool closing;	 /* zkfs_session_close(): `done` is not called */
 
 	int fd;
 	short events;

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -127,7 +128,8 @@ static void add_auth(struct zkfs_zk *zk, const struct zkfs_auth_entry *entry)
 			      (int)entry->len, NULL, NULL);
 
 	if (rc != ZOK)
-		zkfs_warning("credentials for \"%s\" not taken: %s",
+		zkfs_warning("credentials for \"%s\" not taken: %s; going on "
+			     "without them",
 			     entry->scheme, zerror(rc));
 }
 
@@ -188,7 +190,8 @@ static void next_session(struct zkfs_zk *zk)
 	if (r == 0)
 		return;
 	zk->reopen_ms = zkfs_clock_ms() + REOPEN_MS;
-	zkfs_warning("cannot open a session: %s; trying again", strerror(-r));
+	zkfs_warning("cannot open a session with %s: %s; trying again in %d ms",
+		     zk->hosts, strerror(-r), REOPEN_MS);
 }
 
 /* Not random(): the library seeds that one as it likes. */
@@ -279,9 +282,11 @@ static void entered_connected(struct zkfs_zk *zk)
 		zk->over = false;
 	}
 	zk->id = *id;
+	(void)snprintf(zk->server, sizeof(zk->server), "%s",
+		       zoo_get_current_server(zk->zh));
 	zkfs_info("connected to %s, %s session 0x%" PRIx64 ", timeout %d ms",
-		  zoo_get_current_server(zk->zh), fresh ? "new" : "same",
-		  zk->session_id, zk->timeout_ms);
+		  zk->server, fresh ? "new" : "same", zk->session_id,
+		  zk->timeout_ms);
 	if (zk->moved)
 		catch_up(zk);
 	tell_listeners(zk);
@@ -298,8 +303,9 @@ static void forget_watch(void *ctx, const char *path)
 static void entered_reconnecting(struct zkfs_zk *zk)
 {
 	move(zk, ZKFS_SESSION_RECONNECTING);
-	zkfs_warning("lost the connection, session 0x%" PRIx64 "; reconnecting",
-		     zk->session_id);
+	zkfs_warning("lost the connection to %s, session 0x%" PRIx64
+		     "; reconnecting",
+		     zk->server, zk->session_id);
 	/* The library would set all watches again in a single packet, which
 	 * the server refuses beyond 1 MiB by closing the connection: for ever.
 	 * What they covered must be read anew anyway. */
@@ -329,8 +335,9 @@ static void entered_expired(struct zkfs_zk *zk)
 
 static void entered_refused(struct zkfs_zk *zk)
 {
-	zkfs_error("the server refuses our credentials; next attempt in %d s",
-		   REFUSED_MS / 1000);
+	zkfs_error("%s refuses our credentials; requests fail with EACCES, "
+		   "next attempt in %d s",
+		   zk->hosts, REFUSED_MS / 1000);
 	end_session(zk, ZKFS_SESSION_REFUSED);
 	zkfs_outbox_fail(&zk->outbox, false, ZKFS_E_AUTHFAILED);
 	zk->reopen_ms = zkfs_clock_ms() + REFUSED_MS;

@@ -93,6 +93,8 @@ also() {
 
 @test "hostile: packets that are cut, padded or empty, and their length" {
 	lie cut size-5
+	grep -q "127.0.0.1 port $(cat port) has sent what is no ZooKeeper protocol \
+(.*); dropping the connection, trying the next server" A.log
 	also nothing more size0 size3 size100000000 size2147483647
 }
 

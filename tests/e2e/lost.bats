@@ -26,7 +26,8 @@ load proxy
 	# Another who raises it would set the same.
 	fails "Input/output error" reply_lost py 'spew(A[0], b"2")' "$A/n"
 	is "$(zk get /n)" 2
-	has "$(cat A.log)" '"/n": whether it was stored cannot be known'
+	has "$(cat A.log)" "\"/n\": whether it was stored cannot be known: the \
+server's answer was lost; who wrote it gets EIO"
 	request_lost py 'spew(A[0], b"3")' "$A/n"
 	is "$(zk get /n)" 3
 	is "$(zk stat /n version)" 3

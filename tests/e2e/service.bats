@@ -42,6 +42,8 @@ told_mount() {
 	within 20 grep -q ^READY told
 	own_server_kill
 	within 20 grep -qx STATUS=reconnecting told
+	grep -q "lost the connection to 127.0.0.1:$OWN_PORT, .*; reconnecting\$" \
+		"$A.log"
 	own_server_start
 	within 20 eval '[ "$(tail -n 1 told)" = "STATUS=connected to '"127.0.0.1:$OWN_PORT"'" ]'
 }
