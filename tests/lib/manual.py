@@ -51,11 +51,12 @@ def manual_options(page):
 
 
 def help_options(zkfs):
-    """{option: what --help says of it}."""
+    """{option: what --help says of it}, and which are numbers of bytes."""
     out = subprocess.run([zkfs, '--help'], check=True, capture_output=True,
                          text=True).stdout
     out = out[out.index('Mount options'):]
     options = {}
+    sizes = set(re.findall(r'^  (\w+)=BYTES', out, re.M))
     name = None
     for line in out.splitlines():
         begin = re.match(r'  (\w+)(=\S+)?\s+(.*)', line)
@@ -66,7 +67,7 @@ def help_options(zkfs):
             options[name] += ' ' + line.strip()
         else:
             name = None
-    return options
+    return options, sizes
 
 
 def is_opposite(name, others):
@@ -76,19 +77,21 @@ def is_opposite(name, others):
     return pairs.get(name, name[2:] if name.startswith('no') else '') in others
 
 
-def people_say(number):
-    """How a default is written for people: 67108864 is 64M."""
-    if number.isdigit() and int(number) >= 1 << 20 \
-            and int(number) % (1 << 20) == 0:
-        return f'{int(number) >> 20}M'
-    return number
+def people_say(value, in_bytes):
+    """How a default is written for people: 67108864 bytes are 64M."""
+    if not in_bytes:
+        return value
+    for shift, unit in ((30, 'G'), (20, 'M'), (10, 'K')):
+        if int(value) % (1 << shift) == 0:
+            return f'{int(value) >> shift}{unit}'
+    return value
 
 
 def check_options(page, zkfs):
     """Yields what is wrong with the options."""
     facts = config(zkfs)
     real = {name.rstrip('=') for name in facts['options'].split()}
-    manual, short = manual_options(page), help_options(zkfs)
+    manual, (short, sizes) = manual_options(page), help_options(zkfs)
     for where, found in ((PAGE, set(manual)), ('--help', set(short))):
         for name in sorted(found - real):
             yield f'{where}: there is no option {name}'
@@ -100,9 +103,11 @@ def check_options(page, zkfs):
         # What follows from another option is said in words.
         if name == key or name in ('timeo', 'inotify'):
             continue
+        said = people_say(value, name in sizes)
         for where, texts in ((PAGE, manual), ('--help', short)):
-            if name not in texts or people_say(value) not in texts[name]:
-                yield f'{where}: {name}: the default is {people_say(value)}'
+            if name not in texts or not re.search(
+                    r'(?<!\w)' + re.escape(said) + r'(?!\w)', texts[name]):
+                yield f'{where}: {name}: the default is {said}'
 
 
 def code_errnos():
