@@ -30,6 +30,7 @@ completed() {
 		mapfile -t COMP_WORDS < <(grep -oE "[=:]+|[^ =:]+" <<<"$2")
 		[[ $2 != *[\ ] ]] || COMP_WORDS+=("")
 		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+		[ "${2%% *}" != mount ] || complete -F _zkfs_mount mount
 		spec=$(complete -p "${2%% *}") || exit
 		spec=${spec##*-F }
 		"${spec%% *}" "${2%% *}" "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}"
@@ -82,6 +83,17 @@ completed() {
 	has " $(completed "zkfs-lock -n dir basenam")" " basename "
 	is "$(completed "zkfs-update -r 3 fi")" "file "
 	has " $(completed "zkfs-update file basenam")" " basename "
+}
+
+@test "completion: mount, for who asks for it" {
+	[ -r /usr/share/bash-completion/completions/mount ] ||
+		skip "no completion of mount(8)"
+	is "$(completed "mount -t zkfs h:1 /m -o lockr")" "lockroot= "
+	is "$(completed "mount -t fuse.zkfs -o ro,timeo=3,sta")" "3,stale "
+	# All else is its own.
+	is "$(completed "mount -t ext4 /dev/x /m -o lockr")" " "
+	has " $(completed "mount --fa")" " --fake "
+	has " $(completed "mount -t zkfs --fst")" " --fstab "
 }
 
 # Each flag in the completion is in --help, and each of --help in it.
