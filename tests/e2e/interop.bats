@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Locks shared with the clients of others: stock Curator, stock kazoo, and what
-# the Go clients do. README.md says who keeps whom out; interop/interop.py asks
+# the Go clients do. zkfs-locks(7) says who keeps whom out; interop/interop.py asks
 # each pair of them, and then all at once. What came of it is printed at the
 # end, a line for each way to take our lock:
 #

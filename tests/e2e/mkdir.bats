@@ -139,7 +139,7 @@ $(expr "$text" : 'token=\(0x[0-9a-f]*\) ')"
 	mkdir -p "$A/locks/new/me"
 	is "$(zk ls /locks/new | wc -l)" 3
 	is "$(zk stat /locks/new ephemeralOwner)" 0
-	# The hazard that README tells of.
+	# The hazard that zkfs-locks(7) tells of.
 	mkdir -p "$A/locks/new/me"
 	rmdir "$A/locks/new/me"
 	rmdir "$A/locks/new"

@@ -17,8 +17,8 @@ import collections
 
 from torturing.trace import read
 
-# An error after which it is not known whether the change was made, as README's
-# table says; all others say that nothing was changed.
+# An error after which it is not known whether the change was made, as zkfs(8)
+# says; all others say that nothing was changed.
 UNKNOWN = {"EIO", "EINTR", "ECONNABORTED", "ENOTCONN"}
 
 
