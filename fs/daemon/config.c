@@ -42,10 +42,10 @@ static void print_defaults(FILE *out, const struct zkfs_opts *opts)
 		      opts->ctlname, opts->lockroots[0],
 		      opts->inotify == ZKFS_OPTS_INOTIFY_OFF ? "no" : "yes");
 	for (int i = 0; i < _ZKFS_LIMIT_N; i++)
-		(void)fprintf(out, "default_%s=%zu\n",
-			      zkfs_limit_option((enum zkfs_limit)i),
-			      zkfs_limit_number(&opts->limits,
-						(enum zkfs_limit)i));
+		(void)fprintf(
+			out, "default_%s=%zu\n",
+			zkfs_limit_option((enum zkfs_limit)i),
+			zkfs_limit_number(&opts->limits, (enum zkfs_limit)i));
 }
 
 void zkfs_config_print(FILE *out, const struct zkfs_opts *opts)
