@@ -2,8 +2,8 @@
  * rename: ZooKeeper cannot move a znode, so the transaction makes the new one
  * and deletes the old one, each with the version that was read:
  *
- *   read     the source with everything below it, and the target's Stat, in
- *            rounds: all that a round has found is asked for in one go
+ *   read     the source with everything below it (subtree.h), and the target's
+ *            Stat
  *   move     one multi; parents are made before and deleted after their
  *            children; a child that came or changed since the reading makes
  *            the multi fail as a whole (NOTEMPTY, BADVERSION)
@@ -31,27 +31,11 @@
 #include "fs/ops/lost.h"
 #include "fs/ops/notify.h"
 #include "fs/ops/reply.h"
+#include "fs/ops/subtree.h"
 #include "include/zkfs/path.h"
 
 /* Steps a znode may need: create, set; delete; and the target's own. */
 #define STEPS_A_NODE 3
-
-struct move_op;
-
-/* One znode that moves. Its children are asked for when its data is there. */
-struct moved {
-	struct move_op *move;
-	char *from;
-	char *to;
-	struct zkfs_buf *data;
-	char *acl; /* as the port has it */
-	size_t acl_len;
-	bool acl_hidden; /* from us, or a part of it */
-	struct zkfs_stat stat;
-	struct zkfs_zk_req req;
-	struct zkfs_zk_req acl_req;
-	struct zkfs_link link;
-};
 
 struct move_op {
 	struct zkfs_op op; /* node: the old parent */
@@ -64,10 +48,9 @@ struct move_op {
 	struct zkfs_node *source;   /* what the kernel moves; or NULL */
 	struct zkfs_node *replaced; /* what it replaces; or NULL */
 
-	struct zkfs_link nodes; /* struct moved, parents before children */
-	size_t n_nodes;
-	size_t n_pending; /* requests of this round under way */
-	int error;	  /* the first of this round */
+	struct zkfs_subtree tree; /* the source, as it was read */
+	unsigned n_pending;	  /* of this round: it, and the look */
+	int error;		  /* the first of this round */
 
 	struct zkfs_zk_req look; /* the target's Stat */
 	bool target_exists;
@@ -84,39 +67,18 @@ struct move_op {
 
 static void move_read(struct move_op *move);
 
-static struct moved *moved_at(struct zkfs_link *link)
+static const struct zkfs_subtree_node *first_node(const struct move_op *move)
 {
-	return zkfs_list_entry(link, struct moved, link);
-}
-
-static struct moved *first_node(const struct move_op *move)
-{
-	return moved_at(move->nodes.next);
-}
-
-static void moved_free(struct moved *node)
-{
-	zkfs_zk_cancel(node->move->op.fs->zk, &node->req);
-	zkfs_zk_cancel(node->move->op.fs->zk, &node->acl_req);
-	zkfs_list_remove(&node->link);
-	zkfs_buf_unref(node->data);
-	free(node->acl);
-	free(node->from);
-	free(node->to);
-	free(node);
+	return zkfs_subtree_at(move->tree.nodes.next);
 }
 
 static void move_reset(struct move_op *move)
 {
-	struct zkfs_link *link;
-
 	zkfs_zk_cancel(move->op.fs->zk, &move->look);
 	zkfs_lost_cancel(&move->lost);
-	while ((link = zkfs_list_first(&move->nodes)))
-		moved_free(moved_at(link));
+	zkfs_subtree_reset(&move->tree);
 	free(move->steps);
 	move->steps = NULL;
-	move->n_nodes = 0;
 	move->n_steps = 0;
 	move->acl_hidden = false;
 	move->n_pending = 0;
@@ -176,7 +138,8 @@ static void carry(struct zkfs_zk_op *step, const struct zkfs_buf *data)
 }
 
 /* A znode that was written keeps a version above 0, so that its type stays. */
-static void add_create(struct move_op *move, const struct moved *node)
+static void add_create(struct move_op *move,
+		       const struct zkfs_subtree_node *node)
 {
 	struct zkfs_zk_op *step = add_step(move, ZKFS_ZK_OP_CREATE, node->to);
 
@@ -192,7 +155,8 @@ static void add_create(struct move_op *move, const struct moved *node)
 }
 
 /* The first node takes the target's place. */
-static void add_target(struct move_op *move, const struct moved *first)
+static void add_target(struct move_op *move,
+		       const struct zkfs_subtree_node *first)
 {
 	bool is_file = zkfs_attr_type(&first->stat, false) == ZKFS_TYPE_FILE;
 	struct zkfs_zk_op *step;
@@ -220,22 +184,22 @@ static void add_target(struct move_op *move, const struct moved *first)
 
 static int build(struct move_op *move)
 {
-	struct moved *first = first_node(move);
+	const struct zkfs_subtree_node *first = first_node(move);
 
-	move->steps =
-		calloc(move->n_nodes * STEPS_A_NODE + 3, sizeof(*move->steps));
+	move->steps = calloc(move->tree.n_nodes * STEPS_A_NODE + 3,
+			     sizeof(*move->steps));
 	if (!move->steps)
 		return -ENOMEM;
 	move->result = SIZE_MAX;
 	add_target(move, first);
-	zkfs_list_for_each(it, &move->nodes) {
-		if (moved_at(it) != first)
-			add_create(move, moved_at(it));
+	zkfs_list_for_each(it, &move->tree.nodes) {
+		if (zkfs_subtree_at(it) != first)
+			add_create(move, zkfs_subtree_at(it));
 	}
-	for (struct zkfs_link *it = move->nodes.prev; it != &move->nodes;
-	     it = it->prev)
-		add_step(move, ZKFS_ZK_OP_DELETE, moved_at(it)->from)->version =
-			moved_at(it)->stat.version;
+	for (struct zkfs_link *it = move->tree.nodes.prev;
+	     it != &move->tree.nodes; it = it->prev)
+		add_step(move, ZKFS_ZK_OP_DELETE, zkfs_subtree_at(it)->from)
+			->version = zkfs_subtree_at(it)->stat.version;
 	if (zkfs_attr_type(&first->stat, false) != ZKFS_TYPE_FILE)
 		move->result = SIZE_MAX;
 	return move->acl_hidden ? -EACCES : 0;
@@ -414,8 +378,8 @@ static int check_target(const struct move_op *move)
 static int check_sources(const struct move_op *move)
 {
 	/* An ephemeral lives by the session that made it. */
-	zkfs_list_for_each(it, &move->nodes) {
-		if (moved_at(it)->stat.ephemeral_owner)
+	zkfs_list_for_each(it, &move->tree.nodes) {
+		if (zkfs_subtree_at(it)->stat.ephemeral_owner)
 			return -EPERM;
 	}
 	return check_target(move);
@@ -446,105 +410,9 @@ static void one_done(struct move_op *move, int error)
 		go_on(move, was_read(move), move->op.path);
 }
 
-/* A child that has gone since it was listed does not end the move. */
-static int read_errno(const struct moved *node, enum zkfs_error error)
+static void on_tree(struct zkfs_subtree *tree, int error)
 {
-	if (error == ZKFS_E_NONODE && node != first_node(node->move))
-		return -EAGAIN;
-	return zkfs_error_to_errno(error);
-}
-
-static int read_node(struct move_op *move, char *from, char *to);
-
-static void on_children(struct zkfs_zk_req *req,
-			const struct zkfs_zk_reply *reply)
-{
-	struct moved *node = zkfs_container_of(req, struct moved, req);
-	struct move_op *move = node->move;
-	int error = read_errno(node, reply->error);
-
-	for (size_t i = 0; i < reply->n_names && !error && !move->error; i++)
-		error = read_node(move,
-				  zkfs_path_join(node->from, reply->names[i]),
-				  zkfs_path_join(node->to, reply->names[i]));
-	one_done(move, error);
-}
-
-static void on_data(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
-{
-	struct moved *node = zkfs_container_of(req, struct moved, req);
-	struct move_op *move = node->move;
-	int error = read_errno(node, reply->error);
-
-	if (!error) {
-		node->stat = *reply->stat;
-		node->data = zkfs_buf_new(reply->data, reply->len);
-		if (!node->data)
-			error = -ENOMEM;
-	}
-	if (error || node->stat.num_children == 0 || move->error) {
-		one_done(move, error);
-		return;
-	}
-	node->req.kind = ZKFS_ZK_CHILDREN;
-	node->req.done = on_children;
-	zkfs_zk_submit(move->op.fs->zk, &node->req);
-}
-
-static void on_acl(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
-{
-	struct moved *node = zkfs_container_of(req, struct moved, acl_req);
-	int error = 0;
-
-	if (reply->error == ZKFS_E_NOAUTH) {
-		node->acl_hidden = true;
-	} else if (reply->error) {
-		error = read_errno(node, reply->error);
-	} else {
-		node->acl = malloc(reply->len + 1);
-		if (node->acl)
-			memcpy(node->acl, reply->data, reply->len);
-		else
-			error = -ENOMEM;
-		node->acl_len = reply->len;
-	}
-	one_done(node->move, error);
-}
-
-/* Takes both strings over, whatever comes of it. */
-static int read_node(struct move_op *move, char *from, char *to)
-{
-	struct moved *node = NULL;
-	int error = -ENOMEM;
-
-	if (move->n_nodes >= ZKFS_RENAME_NODES_MAX)
-		error = -EXDEV;
-	else if (from && to)
-		node = calloc(1, sizeof(*node));
-	if (!node) {
-		free(from);
-		free(to);
-		return error;
-	}
-	*node = (struct moved){.move = move, .from = from, .to = to};
-	zkfs_list_append(&move->nodes, &node->link);
-	move->n_nodes++;
-	node->req = (struct zkfs_zk_req){
-		.kind = ZKFS_ZK_GET,
-		.path = node->from,
-		.deadline_ms = zkfs_fs_short_patience(move->op.fs),
-		.done = on_data,
-	};
-	node->acl_req = (struct zkfs_zk_req){
-		.kind = ZKFS_ZK_GET_ACL,
-		.path = node->from,
-		.deadline_ms = node->req.deadline_ms,
-		.done = on_acl,
-	};
-	move->n_pending += 2;
-	zkfs_zk_submit(move->op.fs->zk, &node->req);
-	zkfs_zk_submit(move->op.fs->zk, &node->acl_req);
-	return 0;
+	one_done(zkfs_container_of(tree, struct move_op, tree), error);
 }
 
 static void on_target(struct zkfs_zk_req *req,
@@ -566,12 +434,14 @@ static void move_read(struct move_op *move)
 	int error;
 
 	move_reset(move);
-	error = read_node(move, strdup(op->path), strdup(move->target));
+	error = zkfs_subtree_read(&move->tree, op->path, move->target,
+				  ZKFS_RENAME_NODES_MAX,
+				  zkfs_fs_short_patience(op->fs));
 	if (error) {
 		zkfs_reply_error(op, error);
 		return;
 	}
-	move->n_pending++;
+	move->n_pending = 2;
 	move->look = (struct zkfs_zk_req){
 		.kind = ZKFS_ZK_EXISTS,
 		.path = move->target,
@@ -634,7 +504,7 @@ void zkfs_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (!move)
 		return;
 	fs = move->op.fs;
-	zkfs_list_init(&move->nodes);
+	zkfs_subtree_init(&move->tree, fs, on_tree);
 	move->op.fini = move_fini;
 	new_parent = zkfs_tree_get(&fs->tree, newparent);
 	if (!new_parent) {
