@@ -207,8 +207,9 @@ static int check_directory(const char *path, char *words, size_t words_len)
 	else if (!S_ISDIR(sx.stx_mode))
 		error = -ENOTDIR;
 	if (error)
-		(void)snprintf(words, words_len, "mount point '%s': %s", path,
-			       strerror(-error));
+		(void)snprintf(words, words_len, "mount point '%s': %s%s", path,
+			       strerror(-error),
+			       error == -ENOENT ? "; create it first" : "");
 	return error;
 }
 

@@ -164,8 +164,9 @@ static int detach(const char *path)
 static int refuse(char *words, size_t words_len, const char *path, int error,
 		  const char *why)
 {
-	(void)snprintf(words, words_len, "mount point '%s': %s", path,
-		       why ? why : strerror(-error));
+	(void)snprintf(words, words_len, "mount point '%s': %s%s", path,
+		       why ? why : strerror(-error),
+		       error == -ENOENT ? "; create it first" : "");
 	return error;
 }
 
@@ -176,7 +177,8 @@ static int check_alive(const char *path, char *words, size_t words_len)
 
 	if (stat(path, &st) == 0)
 		return refuse(words, words_len, path, -EBUSY,
-			      "a zkfs is mounted here already");
+			      "a zkfs is mounted here already; unmount it "
+			      "first");
 	if (errno != ENOTCONN && errno != ECONNABORTED)
 		return refuse(words, words_len, path, -errno, NULL);
 	error = detach(path);

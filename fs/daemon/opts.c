@@ -82,7 +82,8 @@ static int parse_operand(struct zkfs_opts_parser *p, const char *arg)
 						  "the mount point is empty");
 		return zkfs_optvalue_store(p, &p->opts.mountpoint, arg);
 	}
-	return zkfs_optvalue_fail(p, "unexpected argument '%s'", arg);
+	return zkfs_optvalue_fail(
+		p, "unexpected argument '%s'; see 'zkfs --help'", arg);
 }
 
 static int parse_letter(struct zkfs_opts_parser *p, char letter)
@@ -108,7 +109,8 @@ static int parse_letter(struct zkfs_opts_parser *p, char letter)
 	case 'v': /* mount(8): be verbose */
 		return 0;
 	default:
-		return zkfs_optvalue_fail(p, "unknown option '-%c'", letter);
+		return zkfs_optvalue_fail(
+			p, "unknown option '-%c'; see 'zkfs --help'", letter);
 	}
 }
 
@@ -147,7 +149,8 @@ static int parse_long(struct zkfs_opts_parser *p, const char *arg)
 		p->opts.command = ZKFS_OPTS_DUMP_CONFIG;
 		return 0;
 	}
-	return zkfs_optvalue_fail(p, "unknown option '%s'", arg);
+	return zkfs_optvalue_fail(p, "unknown option '%s'; see 'zkfs --help'",
+				  arg);
 }
 
 /* Stops at --help and the like, which ask for nothing else to be right. */

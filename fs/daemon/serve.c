@@ -121,7 +121,8 @@ static int connect_servers(struct daemon *d)
 		error = zkfs_session_open(&config, &d->loop.zk);
 	if (error)
 		(void)snprintf(d->words, WORDS,
-			       "cannot reach ZooKeeper at %s: %s",
+			       "cannot reach ZooKeeper at %s: %s; is a server "
+			       "running there?",
 			       d->servers.hosts, strerror(-error));
 	return error;
 }
@@ -262,7 +263,8 @@ static void reload_tls(struct daemon *d)
 	if (zkfs_tls_reload(d->tls, &config, words, WORDS) < 0)
 		zkfs_error("%s, ignoring; TLS stays as it was", words);
 	else
-		zkfs_info("the files of TLS were read again");
+		zkfs_info(
+			"the files of TLS were read again; the next connection is made with them");
 }
 
 static void reload(void *arg)

@@ -56,9 +56,9 @@ static const char help[] =
 /* What parse() returns when the command line was fine. */
 #define GO_ON (-1)
 
-static int misused(void)
+static int misused(const char *what)
 {
-	(void)fputs(usage, stderr);
+	zkfs_tool_misused(what);
 	return EX_USAGE;
 }
 
@@ -123,7 +123,7 @@ static int parse_option(struct lock *lock, int c)
 		(void)puts("zkfs-lock " ZKFS_VERSION);
 		exit(EXIT_SUCCESS);
 	}
-	return misused();
+	return EX_USAGE;
 }
 
 /* What follows LOCK. */
@@ -136,8 +136,10 @@ static int parse_command(struct lock *lock, char **args)
 
 	if (args[0] && strcmp(args[0], "--") == 0)
 		args++;
-	if (!args[0] || (line && (!args[1] || args[2])))
-		return misused();
+	if (!args[0])
+		return misused("a command is needed");
+	if (line && (!args[1] || args[2]))
+		return misused("-c takes one argument, a line for the shell");
 	lock->command = args;
 	if (!line)
 		return GO_ON;
@@ -166,15 +168,18 @@ static int parse(struct lock *lock, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+exsnw:E:vhV", options, NULL)) !=
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:exsnw:E:vhV", options, NULL)) !=
 	       -1) {
 		int status = parse_option(lock, c);
 
+		if (c == '?' || c == ':')
+			zkfs_tool_bad_option(c, argv);
 		if (status)
 			return status;
 	}
 	if (optind >= argc)
-		return misused();
+		return misused("a lock and a command are needed");
 	lock->take.path = argv[optind];
 	return parse_command(lock, argv + optind + 1);
 }

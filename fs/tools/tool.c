@@ -6,7 +6,10 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +30,34 @@ int zkfs_tool_fill_std_fds(void)
 	} while (fd <= STDERR_FILENO);
 	(void)close(fd);
 	return 0;
+}
+
+static const char *own_name(void)
+{
+	return program_invocation_short_name;
+}
+
+void zkfs_tool_bad_option(int answer, char *const *argv)
+{
+	char letter[] = {'-', (char)optopt, '\0'};
+	const char *word = argv[optind - 1];
+	bool is_long = strncmp(word, "--", 2) == 0;
+
+	/* A short one may stand in the middle of a word that is not done. */
+	if (answer == ':')
+		warnx("option '%s' needs a value; see '%s --help'",
+		      is_long ? word : letter, own_name());
+	else if (optopt && is_long)
+		warnx("option '%.*s' takes no value; see '%s --help'",
+		      (int)strcspn(word, "="), word, own_name());
+	else
+		warnx("unknown option '%s'; see '%s --help'",
+		      optopt ? letter : word, own_name());
+}
+
+void zkfs_tool_misused(const char *what)
+{
+	warnx("%s; see '%s --help'", what, own_name());
 }
 
 int zkfs_tool_wait_status(int status)

@@ -17,4 +17,10 @@ int zkfs_tool_wait_status(int status);
  */
 int zkfs_tool_exec_status(int error);
 
+/* Says in one line what getopt_long(3) has refused, with `answer`, '?' or ':'.
+ * `opterr` must be 0, and ':' the first of the option string, behind "+". */
+void zkfs_tool_bad_option(int answer, char *const *argv);
+/* Says in one line that the command line is wrong, and where to look. */
+void zkfs_tool_misused(const char *what);
+
 #endif

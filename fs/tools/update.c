@@ -515,7 +515,8 @@ static int parse(struct update *update, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+r:hV", options, NULL)) != -1) {
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:r:hV", options, NULL)) != -1) {
 		switch (c) {
 		case 'r':
 			if (parse_tries(optarg, &update->tries))
@@ -528,12 +529,12 @@ static int parse(struct update *update, int argc, char **argv)
 			(void)puts("zkfs-update " ZKFS_VERSION);
 			return EXIT_SUCCESS;
 		default:
-			(void)fputs(usage, stderr);
+			zkfs_tool_bad_option(c, argv);
 			return EXIT_FAILURE;
 		}
 	}
 	if (argc - optind < 2) {
-		(void)fputs(usage, stderr);
+		zkfs_tool_misused("a file and a command are needed");
 		return EXIT_FAILURE;
 	}
 	update->file = argv[optind];

@@ -37,8 +37,10 @@ static int check(int fd, size_t *ret_size, char *words, size_t words_len)
 	if (!S_ISREG(st.st_mode))
 		return fail(-EINVAL, "not a regular file", words, words_len);
 	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return fail(-EPERM, "belongs to another user", words,
-			    words_len);
+		return fail(-EPERM,
+			    "belongs to another user, and has to be of who "
+			    "mounts or of root (chown)",
+			    words, words_len);
 	if (st.st_mode & 077)
 		return fail(-EPERM,
 			    "may be read by others than its owner (chmod 600)",

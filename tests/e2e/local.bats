@@ -251,11 +251,6 @@ time.sleep(60)' "$XDG_STATE_HOME/zkfs/port" 3>&- 4>&- &
 }
 
 @test "zkfs-local: errors are one line that says what to do" {
-	run -1 local_command
-	has "$output" usage
-	run -1 local_command frobnicate
-	run -1 local_command start one two
-	run -1 local_command stop -n
 	run -1 env XDG_STATE_HOME=relative "$bin/zkfs-local" status
 	is "${#lines[@]}" 1
 	touch file

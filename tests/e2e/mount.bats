@@ -92,7 +92,7 @@ zkfs: $SOURCE would be mounted on $PWD/m
 32
 1
 zkfs: $SOURCE is mounted on $PWD/m"
-	is "$(<err)" "zkfs: mount point '$PWD/none': No such file or directory
+	is "$(<err)" "zkfs: mount point '$PWD/none': No such file or directory; create it first
 zkfs: unknown option 'bogus'; 'zkfs --help' lists all"
 	within 10 no_daemons
 }
@@ -168,12 +168,12 @@ wrong_lines() {
 		authfile=$PWD/open|$SOURCE|m|32|authfile '$PWD/open': 
 		authfile=$PWD/m|$SOURCE|m|32|authfile '$PWD/m': not a regular file
 		authfile=$PWD/digest|$SOURCE|m|32|authfile '$PWD/digest': line 1: digest is USER:PASSWORD
-		ro|$SOURCE|none|32|mount point '$PWD/none': No such file or directory
+		ro|$SOURCE|none|32|mount point '$PWD/none': No such file or directory; create it first
 		ro|$SOURCE|open|32|mount point '$PWD/open': Not a directory
 		ro|127.0.0.1:99999|m|32|in "127.0.0.1:99999"
 		ro|127.0.0.1:1,|m|32|empty host name
 		ro|no-such-host.invalid|m|32|cannot resolve "no-such-host.invalid"
-		ro|127.0.0.1:1|m|32|cannot reach ZooKeeper at 127.0.0.1:1: Connection refused
+		ro|127.0.0.1:1|m|32|cannot reach ZooKeeper at 127.0.0.1:1: Connection refused; is a server running there?
 		ro|$SOURCE/none|m|32|'$TREE/none' does not exist on the server; create it first
 		ro|$SOURCE//x|m|32|not a znode's path
 	END

@@ -81,7 +81,8 @@ update_with() {
 		"-r 99999999999999999999 n cat" "-r" "-x n cat" "--nothing"; do
 		# shellcheck disable=SC2086 # several words
 		run -1 update $args
-		[ -n "$output" ]
+		[ "${#lines[@]}" = 1 ]
+		[[ $output = "zkfs-update: "* ]]
 	done
 	same n $'41\n'
 	run -0 update --help

@@ -121,12 +121,13 @@ setup() {
 	joined 0
 }
 
-@test "lock: misuse is status 64 and a usage" {
+@test "lock: misuse is status 64 and a line of why" {
 	local args
 	for args in "" "/x" "-q /x true" "/x -c" "/x -c a b" "/x --"; do
 		# shellcheck disable=SC2086 # several
 		status 64 lock $args
-		has "$(<err)" "usage: zkfs-lock"
+		has "$(<err)" "; see 'zkfs-lock --help'"
+		is "$(wc -l <err)" 1
 	done
 	for args in "-w x" "-w -1" "-w nan" "-w 1s" "-w" "-E 256" "-E -1" "-E x"; do
 		# shellcheck disable=SC2086 # several

@@ -159,7 +159,8 @@ static void test_owner(void **state)
 		skip();
 	write_file("digest a:sesame\n", 16, 0600);
 	assert_int_equal(chown(file, 12345, (gid_t)-1), 0);
-	assert_refused(-EPERM, "belongs to another user");
+	assert_refused(-EPERM, "belongs to another user, and has to be of who "
+			       "mounts or of root (chown)");
 }
 
 static void test_bad_lines(void **state)

@@ -213,7 +213,8 @@ static void test_fake(void **state)
 	/* It need not be there: no server is asked. */
 	assert_fake("no-such-host.invalid:1/a", "/", "");
 	assert_fake("h", "/none",
-		    "mount point '/none': No such file or directory");
+		    "mount point '/none': No such file or directory; "
+		    "create it first");
 	assert_fake("h", "/dev/null",
 		    "mount point '/dev/null': Not a directory");
 	assert_fake("h:0", "/", "invalid port in \"h:0\"");

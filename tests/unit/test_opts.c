@@ -207,8 +207,10 @@ static void test_operands(void **state)
 	assert_words(ARGS("-f"), needed);
 	assert_words(ARGS("host:1"), needed);
 	assert_words(ARGS("host:1", "-o", "ro"), needed);
-	assert_words(ARGS("a", "b", "c"), "unexpected argument 'c'");
-	assert_words(ARGS("a", "b", "-"), "unexpected argument '-'");
+	assert_words(ARGS("a", "b", "c"),
+		     "unexpected argument 'c'; see 'zkfs --help'");
+	assert_words(ARGS("a", "b", "-"),
+		     "unexpected argument '-'; see 'zkfs --help'");
 	assert_words(ARGS("", "/mnt"), "the source is empty");
 	assert_words(ARGS("h:1", ""), "the mount point is empty");
 	assert_words(ARGS("--", "-h:1", "/mnt"),
@@ -218,9 +220,12 @@ static void test_operands(void **state)
 
 static void test_unknown_arguments(void **state)
 {
-	assert_words(ARGS("-x", "a", "b"), "unknown option '-x'");
-	assert_words(ARGS("-fx", "a", "b"), "unknown option '-x'");
-	assert_words(ARGS("--foo", "a", "b"), "unknown option '--foo'");
+	assert_words(ARGS("-x", "a", "b"),
+		     "unknown option '-x'; see 'zkfs --help'");
+	assert_words(ARGS("-fx", "a", "b"),
+		     "unknown option '-x'; see 'zkfs --help'");
+	assert_words(ARGS("--foo", "a", "b"),
+		     "unknown option '--foo'; see 'zkfs --help'");
 	assert_words(ARGS("a", "b", "-o"), "option '-o' needs a value");
 	assert_words(ARGS("a", "b", "-fo"), "option '-o' needs a value");
 }
