@@ -4,6 +4,7 @@
 # znode by znode: which there are, their data, and whether they are directories.
 
 load lib
+load own_server
 
 JOBS=$E2E_DIR/jobs
 
@@ -26,7 +27,7 @@ plant() {
 
 # An empty tree NAME.
 field() {
-	zk_at "127.0.0.1:$E2E_PORT" root create "$TREE-$1"
+	zk_at "${SOURCE%%/*}" root create "$TREE-$1"
 	zk_mount "$1" '' "$SOURCE-$1"
 }
 
@@ -139,4 +140,17 @@ copied() {
 	rm "$A/app/box/new" "$A/app/box/child"
 	is "$(cat "$A/app/box/.data" 2>/dev/null || cat "$A/app/box")" \
 		"a container with data"
+}
+
+@test "trees: nodes with a time to live" {
+	OWN_JAVA_OPTIONS=-Dzookeeper.extendedTypesEnabled=true own_server
+	grows ttl
+	# They can be changed, moved and removed as others are.
+	echo new >"$A/app/cache/1"
+	mv "$A/app/cache/1" "$A/app/cache/3"
+	is "$(zk get /app/cache/3)" new
+	mkdir "$A/app/empty/sub"
+	is "$(zk ls /app/empty)" sub
+	rm -r "$A/app/queue"
+	run ! zk exists /app/queue
 }

@@ -12,6 +12,7 @@ ZooKeeper: Kafka 3 (KIP-500's "before"), Solr 9, HBase 2, ClickHouse 22, and the
 recipes of Curator 5.
 """
 import json
+import struct
 import sys
 
 from kazoo.client import KazooClient
@@ -22,12 +23,22 @@ NULL = None
 EMPTY = b""
 
 # What a node is.
-PLAIN, EPHEMERAL, SEQUENCE, EPHEMERAL_SEQUENCE, CONTAINER, WRITTEN = range(6)
+(PLAIN, EPHEMERAL, SEQUENCE, EPHEMERAL_SEQUENCE, CONTAINER, WRITTEN, TTL,
+ TTL_SEQUENCE) = range(8)
+TTL_MS = 3600 * 1000
 
 
 class CreateContainer(Create2):
     """OpCode.createContainer, which kazoo does not have."""
     type = 19
+
+
+class CreateTTL(Create2):
+    """OpCode.createTTL: the same, and after it the time to live."""
+    type = 21
+
+    def serialize(self):
+        return super().serialize() + struct.pack("!q", TTL_MS)
 
 
 def text(**fields):
@@ -200,7 +211,34 @@ def curator():
     yield "/app/box/child", EMPTY, WRITTEN
 
 
-LAYOUTS = {f.__name__: f for f in (kafka, solr, hbase, clickhouse, curator)}
+def ttl():
+    """Curator's PersistentTtlNode, and what else CreateMode can do; the server
+    has to allow it (zookeeper.extendedTypesEnabled)."""
+    yield "/app", EMPTY, PLAIN
+    yield "/app/members", EMPTY, CONTAINER
+    for member in ("a", "b"):
+        yield "/app/members/" + member, member.encode(), CONTAINER
+        yield "/app/members/%s/touch" % member, EMPTY, TTL
+    yield "/app/cache", b"data of a directory", TTL
+    yield "/app/cache/1", b"value", TTL
+    yield "/app/cache/2", binary(b"", 256), TTL
+    yield "/app/cache/plain", b"value", PLAIN
+    yield "/app/empty", EMPTY, TTL
+    yield "/app/null", NULL, TTL
+    yield "/app/dir", EMPTY, TTL
+    yield "/app/dir/child", b"value", PLAIN
+    yield "/app/queue", EMPTY, TTL
+    yield "/app/queue/qn-", text(operation="state"), TTL_SEQUENCE
+    yield "/app/queue/qn-", b"2", TTL_SEQUENCE
+    yield "/app/host", b"10.0.0.1", EPHEMERAL
+
+
+LAYOUTS = {f.__name__: f for f in (kafka, solr, hbase, clickhouse, curator, ttl)}
+
+
+# By requests that kazoo does not have, with the flags of CreateMode.
+EXTENDED = {CONTAINER: (CreateContainer, 4), TTL: (CreateTTL, 5),
+            TTL_SEQUENCE: (CreateTTL, 6)}
 
 
 def make(client, path, data, kind):
@@ -209,10 +247,11 @@ def make(client, path, data, kind):
         if not client.exists(path):
             client.create(path, b"")
         client.set(path, data)
-    elif kind == CONTAINER:
+    elif kind in EXTENDED:
+        request, flags = EXTENDED[kind]
         result = client.handler.async_result()
-        client._call(CreateContainer(client.chroot + path, data,
-                                     OPEN_ACL_UNSAFE, 4), result)
+        client._call(request(client.chroot + path, data, OPEN_ACL_UNSAFE,
+                             flags), result)
         result.get(timeout=10)
     elif not client.exists(path) or kind in (SEQUENCE, EPHEMERAL_SEQUENCE):
         client.create(path, data,
