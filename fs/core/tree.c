@@ -346,6 +346,24 @@ char *zkfs_tree_path(const struct zkfs_node *node)
 	return path;
 }
 
+bool zkfs_tree_is_at(const struct zkfs_node *node, const char *path)
+{
+	size_t len = strcmp(path, "/") == 0 ? 0 : strlen(path);
+
+	if (node->type == ZKFS_TYPE_DATA)
+		node = node->parent;
+	for (; node->parent; node = node->parent) {
+		size_t n = strlen(node->name);
+
+		if (n >= len || memcmp(path + len - n, node->name, n) != 0)
+			return false;
+		len -= n;
+		if (path[--len] != '/')
+			return false;
+	}
+	return len == 0;
+}
+
 /* Replies overtake each other on their way through a listing. */
 static bool is_older(const struct zkfs_stat *stat, const struct zkfs_stat *than)
 {

@@ -140,6 +140,8 @@ bool zkfs_tree_below(const struct zkfs_node *node,
 /* The znode's path, to be freed by the caller, or NULL when memory is short.
  * That of a DATA node is its directory's. */
 char *zkfs_tree_path(const struct zkfs_node *node);
+/* Whether that is `path`. Needs no memory. */
+bool zkfs_tree_is_at(const struct zkfs_node *node, const char *path);
 
 /* Notes the newest Stat; an older one of the same incarnation is ignored. A
  * newer version is somebody else's. */

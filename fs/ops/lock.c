@@ -53,12 +53,14 @@ bool zkfs_lock_is_lock(const struct zkfs_fs *fs, const char *path)
 bool zkfs_lock_is_lock_node(const struct zkfs_fs *fs,
 			    const struct zkfs_node *node)
 {
-	zkfs_autofree char *path = NULL;
-
-	if (node->type != ZKFS_TYPE_DIR)
+	if (node->type != ZKFS_TYPE_DIR || !node->parent)
 		return false;
-	path = zkfs_tree_path(node);
-	return path && zkfs_lock_is_lock(fs, path);
+	/* What is taken for an ordinary directory would be filled with strays:
+	 * this is told without any memory. */
+	for (size_t i = 0; i < fs->config.n_lockroots; i++)
+		if (zkfs_tree_is_at(node->parent, fs->config.lockroots[i]))
+			return true;
+	return false;
 }
 
 bool zkfs_lock_is_virtual(const char *name)
@@ -91,15 +93,14 @@ struct zkfs_contender *zkfs_lock_find_ours(const struct zkfs_fs *fs,
 
 bool zkfs_lock_is_lost(const struct zkfs_fs *fs, const struct zkfs_node *node)
 {
-	zkfs_autofree char *lock = zkfs_tree_path(node->parent);
 	bool lost = false;
 
 	zkfs_list_for_each(it, &fs->contenders) {
 		const struct zkfs_contender *contender =
 			zkfs_list_entry(it, struct zkfs_contender, link);
 
-		if (!lock || strcmp(contender->label, node->name) != 0 ||
-		    strcmp(contender->lock, lock) != 0)
+		if (strcmp(contender->label, node->name) != 0 ||
+		    !zkfs_tree_is_at(node->parent, contender->lock))
 			continue;
 		if (!contender->broken)
 			return false; /* another of that name lives */

@@ -102,9 +102,8 @@ static int find_path(struct zkfs_file *file)
 static bool went_astray(const struct zkfs_file *file)
 {
 	const struct zkfs_node *node = file->handle.node;
-	zkfs_autofree char *path = zkfs_tree_path(node);
 
-	return path && node->current && strcmp(path, file->req_path) != 0;
+	return node->current && !zkfs_tree_is_at(node, file->req_path);
 }
 
 static void on_set(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)

@@ -45,6 +45,9 @@ static void assert_path(const struct zkfs_node *node, const char *expected)
 
 	assert_string_equal(path, expected);
 	free(path);
+	fault_arm(1);
+	assert_true(zkfs_tree_is_at(node, expected));
+	assert_false(fault_disarm());
 }
 
 static void test_root(void **state)
@@ -177,6 +180,25 @@ static void test_rename_moves_all_below(void **state)
 	assert_ptr_not_equal(look_up(a, "b", ZKFS_TYPE_FILE, 12), b);
 }
 
+static void test_is_at(void **state)
+{
+	struct zkfs_node *a = look_up(tree.root, "a", ZKFS_TYPE_DIR, 1);
+	struct zkfs_node *bc = look_up(a, "bc", ZKFS_TYPE_DIR, 2);
+
+	assert_true(zkfs_tree_is_at(tree.root, "/"));
+	assert_false(zkfs_tree_is_at(tree.root, "/a"));
+	assert_true(zkfs_tree_is_at(a, "/a"));
+	assert_false(zkfs_tree_is_at(a, "/"));
+	assert_false(zkfs_tree_is_at(a, "/a/bc"));
+	assert_true(zkfs_tree_is_at(bc, "/a/bc"));
+	assert_false(zkfs_tree_is_at(bc, "/bc"));
+	assert_false(zkfs_tree_is_at(bc, "bc"));
+	assert_false(zkfs_tree_is_at(bc, "/a/c"));
+	assert_false(zkfs_tree_is_at(bc, "/a/xbc"));
+	assert_false(zkfs_tree_is_at(bc, "/ba/bc"));
+	assert_false(zkfs_tree_is_at(bc, "/x/a/bc"));
+}
+
 static void test_below(void **state)
 {
 	struct zkfs_node *a = look_up(tree.root, "a", ZKFS_TYPE_DIR, 1);
@@ -237,6 +259,7 @@ int main(void)
 		TEST(test_children_hold_their_parents),
 		TEST(test_data_has_the_path_of_its_directory),
 		TEST(test_rename_moves_all_below),
+		TEST(test_is_at),
 		TEST(test_below),
 		TEST(test_deep_chain_is_freed_without_recursion),
 		TEST(test_no_memory),
