@@ -48,9 +48,8 @@ static bool is_base(const struct zkfs_file *file,
 static bool looked_aside(struct zkfs_file *file, const char *path)
 {
 	const struct zkfs_node *node = file->handle.node;
-	zkfs_autofree char *now = zkfs_tree_path(node);
 
-	if (node->n_own_changes == 0 && (!now || strcmp(now, path) == 0))
+	if (node->n_own_changes == 0 && zkfs_tree_is_at(node, path))
 		return false;
 	zkfs_zk_unwatch(file->fs->zk, &file->watch);
 	return true;
@@ -93,6 +92,11 @@ static int make_room(struct zkfs_file *file, size_t size, size_t off)
 	/* A longer one is refused as such. */
 	error = zkfs_file_holds(file, zkfs_min_size(end, file->commit.limit));
 	return error ? zkfs_commit_no_room(&file->commit, error) : 0;
+}
+
+int zkfs_io_starved(struct zkfs_file *file)
+{
+	return file ? zkfs_commit_no_room(&file->commit, -ENOMEM) : -ENOMEM;
 }
 
 static void write_collect(struct zkfs_store_op *op, const char *data,
@@ -158,18 +162,22 @@ static void write_look(struct write_op *write, const char *data, size_t size,
 {
 	struct zkfs_op *op = &write->store.op;
 
+	struct zkfs_file *file = write->store.file;
+
 	write->data = malloc(size ? size : 1);
 	if (!write->data) {
-		write_refuse(write, -ENOMEM);
+		zkfs_reply_error(op, zkfs_io_starved(file));
 		return;
 	}
 	memcpy(write->data, data, size);
 	write->len = size;
 	write->off = off;
-	if (!zkfs_op_path(op, NULL))
+	if (!zkfs_op_path(op, NULL)) {
+		(void)zkfs_io_starved(file);
 		return;
+	}
 	op->zk.kind = ZKFS_ZK_EXISTS;
-	op->zk.watch = &write->store.file->watch;
+	op->zk.watch = &file->watch;
 	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_looked);
 }
 
@@ -210,12 +218,15 @@ static struct zkfs_store_op *store_op(fuse_req_t req, fuse_ino_t ino,
 void zkfs_io_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 		   size_t size, off_t off, struct fuse_file_info *fi)
 {
+	struct zkfs_file *file = file_get(req, fi);
 	struct zkfs_store_op *op =
 		store_op(req, ino, ZKFS_OP_WRITE, sizeof(struct write_op),
 			 ZKFS_COMMIT_WRITE, fi);
 
-	if (!op)
+	if (!op) {
+		(void)zkfs_io_starved(file);
 		return;
+	}
 	op->op.fini = write_fini;
 	if (knows(op->file))
 		write_collect(op, data, size, off);

@@ -31,6 +31,10 @@ void zkfs_io_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 void zkfs_io_lock_lost(struct zkfs_handle *handle);
 /* The last close. */
 void zkfs_io_release(struct zkfs_handle *handle);
+/* A write or an ftruncate(2) for which there is no memory: what comes behind it
+ * would be no file either, so the handle fails with -ENOMEM, which is returned.
+ * The file may be NULL. */
+int zkfs_io_starved(struct zkfs_file *file);
 /* ftruncate(2), for ops/meta: takes the op over. */
 void zkfs_io_truncate(struct zkfs_store_op *op, struct zkfs_file *file,
 		      size_t size, uint64_t owner);

@@ -180,21 +180,39 @@ static bool is_touch(const struct zkfs_op *op, int to_set)
 	       !zkfs_file_dirty_by(op->node, fuse_req_ctx(op->req)->pid);
 }
 
-void zkfs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-		  struct fuse_file_info *fi)
+/* The operation and its path; NULL, and answered, when memory is short: an
+ * ftruncate(2) that is lost is one write less. */
+static struct setattr_op *setattr_new(fuse_req_t req, fuse_ino_t ino,
+				      struct zkfs_handle *resized)
 {
 	struct setattr_op *set =
 		zkfs_op_new(req, ZKFS_OP_SETATTR, ino, sizeof(*set));
+
+	if (set) {
+		set->store.op.fini = setattr_fini;
+		if (zkfs_op_path(&set->store.op, NULL))
+			return set;
+	}
+	if (resized)
+		(void)zkfs_io_starved(zkfs_file_of(resized));
+	return NULL;
+}
+
+void zkfs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		  struct fuse_file_info *fi)
+{
+	struct zkfs_handle *handle =
+		fi && (to_set & FUSE_SET_ATTR_SIZE)
+			? zkfs_handle_get(zkfs_fs_of(req), fi->fh,
+					  ZKFS_HANDLE_FILE)
+			: NULL;
+	struct setattr_op *set = setattr_new(req, ino, handle);
 	struct zkfs_op *op;
-	struct zkfs_handle *handle = NULL;
 	int error;
 
 	if (!set)
 		return;
 	op = &set->store.op;
-	op->fini = setattr_fini;
-	if (!zkfs_op_path(op, NULL))
-		return;
 	if (op->node->type == ZKFS_TYPE_ENTRY) {
 		struct stat st;
 
@@ -211,11 +229,9 @@ void zkfs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		zkfs_lockdir_answer_attr(op);
 		return;
 	}
-	if (fi)
-		handle = zkfs_handle_get(op->fs, fi->fh, ZKFS_HANDLE_FILE);
 	set->resize = to_set & FUSE_SET_ATTR_SIZE;
 	set->size = (size_t)attr->st_size;
-	if (set->resize && handle) {
+	if (handle) {
 		zkfs_io_truncate(&set->store, zkfs_file_of(handle), set->size,
 				 fi->lock_owner);
 	} else if (set->resize || is_touch(op, to_set)) {
