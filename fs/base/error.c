@@ -33,6 +33,11 @@ enum zkfs_error zkfs_error_from_protocol(int code)
 	return ZKFS_E_OTHER;
 }
 
+int zkfs_error_to_protocol(enum zkfs_error error)
+{
+	return entry(error)->code;
+}
+
 int zkfs_error_to_errno(enum zkfs_error error)
 {
 	return -entry(error)->err;

@@ -100,8 +100,10 @@ void zkfs_completion_acl(int rc, struct ACL_vector *acl, struct Stat *stat,
 		stat_from(stat, &ours);
 		reply.stat = &ours;
 		reply.data = bytes;
-		if (r < 0)
-			rc = r == -EACCES ? ZNOAUTH : ZSYSTEMERROR;
+		if (r == -EACCES)
+			rc = ZNOAUTH;
+		else if (r < 0)
+			rc = zkfs_error_to_protocol(ZKFS_E_NOMEM);
 	}
 	zkfs_call_finish(call, rc, &reply);
 }

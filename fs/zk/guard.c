@@ -31,6 +31,11 @@
 
 #define exported __attribute__((visibility("default")))
 
+/* What a packet is read into when there is no memory for it: as long as most
+ * are, since servers refuse longer ones of their clients (jute.maxbuffer), and
+ * pages that nobody writes to cost nothing. */
+#define SPARE_SIZE ((size_t)1 << 20)
+
 /* One direction: the length, then so many bytes. */
 struct frame {
 	unsigned char length[LENGTH];
@@ -59,6 +64,8 @@ struct guard {
 /* The functions whose places these take have no object to hand in, so that this
  * state is the program's. */
 static struct zkfs_link guards = {&guards, &guards};
+static unsigned char spare[SPARE_SIZE];
+static bool spare_used;
 static bool connects;
 static struct zkfs_tls *connects_tls;
 static bool served; /* a server has greeted us, at any time */
@@ -93,11 +100,29 @@ static struct guard *find(int fd)
 	return NULL;
 }
 
+static unsigned char *packet_new(size_t len)
+{
+	unsigned char *packet = malloc(len);
+
+	if (packet || len > SPARE_SIZE || spare_used)
+		return packet;
+	spare_used = true;
+	return spare;
+}
+
+static void packet_free(unsigned char *packet)
+{
+	if (packet == spare)
+		spare_used = false;
+	else
+		free(packet);
+}
+
 static void guard_free(struct guard *guard)
 {
 	zkfs_list_remove(&guard->link);
 	(void)zkfs_tls_stream_free(guard->stream);
-	free(guard->packet);
+	packet_free(guard->packet);
 	free(guard);
 }
 
@@ -139,6 +164,16 @@ static ssize_t end(struct guard *guard, const char *words)
 			     peer, words);
 	}
 	told = true;
+	guard->broken = true;
+	return 0;
+}
+
+/* The library would find no memory either, and do the same. */
+static ssize_t end_starved(struct guard *guard)
+{
+	zkfs_warning("out of memory for a packet of %zu bytes; dropping the "
+		     "connection",
+		     guard->in.len);
 	guard->broken = true;
 	return 0;
 }
@@ -355,8 +390,8 @@ static ssize_t receive_length(struct guard *guard, void *buf, size_t size)
 	if (in->len == 0 || in->len > (size_t)ZKFS_PACKET_MAX)
 		return end(guard, "a packet of impossible length");
 	guard->n_given = 0;
-	guard->packet = malloc(in->len);
-	return guard->packet ? n : end(guard, "more than there is memory for");
+	guard->packet = packet_new(in->len);
+	return guard->packet ? n : end_starved(guard);
 }
 
 static ssize_t give(struct guard *guard, void *buf, size_t size)
@@ -366,8 +401,7 @@ static ssize_t give(struct guard *guard, void *buf, size_t size)
 	memcpy(buf, guard->packet + guard->n_given, n);
 	guard->n_given += n;
 	if (guard->n_given == guard->in.len) {
-		free(guard->packet);
-		guard->packet = NULL;
+		packet_free(zkfs_steal(&guard->packet));
 		guard->in = (struct frame){0};
 	}
 	return (ssize_t)n;

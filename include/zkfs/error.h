@@ -41,6 +41,8 @@ enum zkfs_error {
 
 /* The table's entry for a protocol code; ZKFS_E_OTHER for one not in it. */
 enum zkfs_error zkfs_error_from_protocol(int code);
+/* The other way round. Those of ours no server and no library has. */
+int zkfs_error_to_protocol(enum zkfs_error error);
 /* 0 for OK, otherwise a negative errno. */
 int zkfs_error_to_errno(enum zkfs_error error);
 /* A few words, never NULL. */
