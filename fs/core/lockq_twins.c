@@ -128,6 +128,10 @@ bool zkfs_lockq_beat(struct zkfs_lockq *lockq)
 {
 	if (!zkfs_lockq_is_queued(lockq))
 		return false;
+	/* What was refused, by a server or for want of memory, is no less
+	 * needed: without it nobody hears of the loss of what is held. */
+	for (int i = 0; i < _ZKFS_LOCKQ_ASK_N; i++)
+		lockq->held_back[i] = false;
 	if (lockq->state == ZKFS_LOCKQ_WAITING) {
 		lockq->old = true;
 		zkfs_lockq_twins_stale(lockq);

@@ -180,8 +180,8 @@ void zkfs_lockq_recall(struct zkfs_lockq *lockq,
  * LEAVING. */
 void zkfs_lockq_session(struct zkfs_lockq *lockq, bool connected,
 			uint64_t generation);
-/* A heartbeat of the session was answered: what is not under a watch is asked
- * for again. Returns whether there is something to submit. */
+/* A heartbeat of the session was answered: what is not under a watch, or was
+ * refused, is asked for again. Returns whether there is something to submit. */
 bool zkfs_lockq_beat(struct zkfs_lockq *lockq);
 /* The lease is over: what is held or waited for is LOST (-EIO), whatever the
  * server says later. One that is not in the queue yet FAILS. */

@@ -356,6 +356,27 @@ static void test_list_is_a_look(void **state)
 	zkfs_lockq_free(lockq);
 }
 
+/* Short of memory, say. Until it is answered nobody would hear of the loss of
+ * what is held, and nobody be told the token. */
+static void test_refused_is_asked_again(void **state)
+{
+	struct zkfs_lockq *lockq = watching(hold());
+
+	(void)state;
+	zkfs_lockq_fired(lockq, OWNER, ZKFS_ZK_CHANGED);
+	(void)next(lockq, OWNER);
+	answer(lockq, OWNER, ZKFS_E_NOMEM);
+	zkfs_lockq_fired(lockq, SECOND, ZKFS_ZK_CHANGED);
+	looks(lockq, SECOND, true);
+	answer(lockq, SECOND, ZKFS_E_OTHER);
+	is(lockq, ZKFS_LOCKQ_HELD);
+	beat(lockq, true);
+	assert_true(next(lockq, OWNER).watch);
+	looks(lockq, SECOND, true);
+	answer(lockq, OWNER, ZKFS_E_NONODE);
+	is_lost(lockq);
+}
+
 static void test_one_name_is_enough(void **state)
 {
 	struct zkfs_lockq *lockq = join(ZKFS_FAMILY_CURATOR);
@@ -387,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_long_wait_looks_before_the_grant),
 		cmocka_unit_test(test_seen_before_a_heartbeat_is_old),
 		cmocka_unit_test(test_list_is_a_look),
+		cmocka_unit_test(test_refused_is_asked_again),
 		cmocka_unit_test(test_one_name_is_enough),
 	};
 
