@@ -1,7 +1,7 @@
 /*
- * log: lines for the operator. They go to stderr, or to syslog(3) once the
- * daemon is in the background. Library code returns errors; the daemon's
- * outermost callers log them, once.
+ * log: lines for the operator. They go to stderr, or to the system's log once
+ * the daemon is in the background; none is waited for. Library code returns
+ * errors; the daemon's outermost callers log them, once.
  *
  * The level is the one global of the program (see STYLE "Shape", 5).
  */
@@ -21,8 +21,11 @@ enum zkfs_log_level {
 
 void zkfs_log_set_level(enum zkfs_log_level level);
 bool zkfs_log_enabled(enum zkfs_log_level level);
-/* From here on lines go to syslog, under `ident` (kept, not copied). */
-void zkfs_log_use_syslog(const char *ident);
+/* From here on lines go to the system's log at `path` (_PATH_LOG), under
+ * `ident`; both are kept, not copied. */
+void zkfs_log_use_syslog(const char *path, const char *ident);
+/* How many lines nobody has taken, until now. */
+unsigned long zkfs_log_dropped(void);
 
 void zkfs_log(enum zkfs_log_level level, const char *format, ...)
 	zkfs_printf(2, 3);

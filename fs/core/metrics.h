@@ -84,7 +84,9 @@ enum zkfs_op_kind {
 	X(locks_busy, "zkfs_locks_busy_total", "",                             \
 	  "Locks that were tried, not waited for, and were not free.")         \
 	X(locks_lost, "zkfs_locks_lost_total", "",                             \
-	  "Locks that were lost while somebody held or waited for them.")
+	  "Locks that were lost while somebody held or waited for them.")      \
+	X(log_dropped, "zkfs_log_lines_dropped_total", "",                     \
+	  "Lines of the log that were dropped, as nobody took them.")
 
 struct zkfs_counters {
 #define ZKFS_COUNTER_FIELD_(field, metric, labels, help) uint64_t field;

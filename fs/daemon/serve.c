@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/sysmacros.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "fs/base/clock.h"
@@ -288,7 +289,7 @@ static void on_ready(void *arg)
 		if (d->helper->verbose)
 			zkfs_info("%s is mounted on %s", d->opts->source,
 				  d->path);
-		zkfs_log_use_syslog("zkfs");
+		zkfs_log_use_syslog(_PATH_LOG, "zkfs");
 		zkfs_log_set_level(ZKFS_LOG_INFO);
 	}
 	zkfs_info("%s is mounted on %s", d->opts->source, d->path);

@@ -148,6 +148,7 @@ int zkfs_snapshot_print(struct zkfs_fs *fs, const struct zkfs_op *asker,
 	count_handles(fs, &status.gauges);
 	count_locks(fs, &status, rows);
 	count_limits(fs, status.limits);
+	fs->metrics.counters.log_dropped = zkfs_log_dropped();
 	print(text, &status, &fs->metrics);
 	return text->failed ? -ENOMEM : 0;
 }

@@ -14,7 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -183,34 +187,106 @@ static void test_stderr_is_closed(void **state)
 	(void)close(saved);
 }
 
-/* What the last line handed to syslog(3) was; the linker brings it here. */
-static struct {
-	const char *ident;
-	int facility;
-	int priority;
-	char line[256];
-} sent;
-
-void __wrap_openlog(const char *ident, int option, int facility);
-zkfs_printf(2, 3) void __wrap_syslog(int priority, const char *format, ...);
-
-void __wrap_openlog(const char *ident, int option, int facility)
+/* A full disk takes nothing, and is told apart from one that does. */
+static void test_full_disk(void **state)
 {
-	sent.ident = ident;
-	sent.facility = facility;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	int saved = dup(STDERR_FILENO);
+	unsigned long before = zkfs_log_dropped();
+	struct capture capture;
+	char text[256];
+
+	assert_true(full >= 0);
+	/* Of what was dropped before nothing is owed then. */
+	capture_begin(&capture);
+	zkfs_info("zero");
+	capture_end(&capture, text, sizeof(text));
+	(void)dup2(full, STDERR_FILENO);
+	errno = 0;
+	zkfs_info("one");
+	zkfs_info("two");
+	(void)dup2(saved, STDERR_FILENO);
+	(void)close(saved);
+	(void)close(full);
+	assert_int_equal(errno, 0);
+	assert_int_equal(zkfs_log_dropped() - before, 2);
+	capture_begin(&capture);
+	zkfs_info("three");
+	zkfs_info("four");
+	capture_end(&capture, text, sizeof(text));
+	assert_string_equal(text, "zkfs: lines of the log that nobody took, "
+				  "before this: 2\n"
+				  "zkfs: three\nzkfs: four\n");
+	assert_int_equal(zkfs_log_dropped() - before, 2);
 }
 
-void __wrap_syslog(int priority, const char *format, ...)
+/* A line that a limit has cut has its end in front of the next one. */
+static void test_cut_line(void **state)
 {
-	va_list args;
+	static const char file[] = "/tmp/zkfs-test-log.XXXXXX";
+	struct rlimit old, limit;
+	char name[sizeof(file)], text[256];
+	int saved = dup(STDERR_FILENO), fd;
+	ssize_t n;
 
-	sent.priority = priority;
-	va_start(args, format);
-	(void)vsnprintf(sent.line, sizeof(sent.line), format, args);
-	va_end(args);
+	memcpy(name, file, sizeof(file));
+	fd = mkostemp(name, O_CLOEXEC | O_APPEND);
+	assert_true(fd >= 0);
+	(void)unlink(name);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)getrlimit(RLIMIT_FSIZE, &old);
+	limit = (struct rlimit){.rlim_cur = 8, .rlim_max = old.rlim_max};
+	(void)dup2(fd, STDERR_FILENO);
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+	zkfs_info("is cut");
+	zkfs_info("does not fit");
+	(void)setrlimit(RLIMIT_FSIZE, &old);
+	zkfs_info("fits");
+	(void)dup2(saved, STDERR_FILENO);
+	(void)close(saved);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	assert_true(n > 0);
+	text[n] = '\0';
+	(void)close(fd);
+	assert_string_equal(text, "zkfs: is\n"
+				  "zkfs: lines of the log that nobody took, "
+				  "before this: 2\nzkfs: fits\n");
 }
 
-/* The last test: there is no way back to stderr. */
+/* The system's log, as a test has it: abstract names are not for it. */
+static struct sockaddr_un logger_address = {.sun_family = AF_UNIX};
+
+static int logger_new(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	(void)unlink(logger_address.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&logger_address,
+			      sizeof(logger_address)),
+			 0);
+	return fd;
+}
+
+/* "<30>Nov 26 15:04:05 zkfs-test[123]: words": returns the words. */
+static const char *logger_take(int fd, char text[512], int *ret_priority)
+{
+	ssize_t n = recv(fd, text, 511, 0);
+	char month[4], ident[32];
+	int day, hour, minute, second, pid, skip = 0;
+
+	if (n < 0)
+		return NULL;
+	text[n] = '\0';
+	assert_int_equal(sscanf(text, "<%d>%3s %2d %2d:%2d:%2d %9[^[][%d]: %n",
+				ret_priority, month, &day, &hour, &minute,
+				&second, ident, &pid, &skip),
+			 8);
+	assert_string_equal(ident, "zkfs-test");
+	assert_int_equal(pid, getpid());
+	return text + skip;
+}
+
 static void test_syslog(void **state)
 {
 	static const struct {
@@ -223,24 +299,73 @@ static void test_syslog(void **state)
 		{ZKFS_LOG_DEBUG, LOG_DEBUG},
 	};
 	struct capture capture;
-	char text[256];
+	char text[512];
+	int fd = logger_new(), priority;
 
 	zkfs_log_set_level(ZKFS_LOG_DEBUG);
 	capture_begin(&capture);
-	zkfs_log_use_syslog("zkfs-test");
+	zkfs_log_use_syslog(logger_address.sun_path, "zkfs-test");
 	for (size_t i = 0; i < ZKFS_ARRAY_SIZE(cases); i++) {
 		zkfs_log(cases[i].level, "100%% of '%s'\n", "it");
-		assert_int_equal(sent.priority, cases[i].priority);
-		assert_string_equal(sent.line, "100% of 'it'?");
+		assert_string_equal(logger_take(fd, text, &priority),
+				    "100% of 'it'?");
+		assert_int_equal(priority, cases[i].priority | LOG_DAEMON);
 	}
 	capture_end(&capture, text, sizeof(text));
 	assert_string_equal(text, "");
-	assert_string_equal(sent.ident, "zkfs-test");
-	assert_int_equal(sent.facility, LOG_DAEMON);
+	(void)close(fd);
+}
+
+/* A logger that hangs with its socket full. syslog(3) would wait. */
+static void test_syslog_hangs(void **state)
+{
+	unsigned long before = zkfs_log_dropped(), n = 0, lost;
+	char text[512], notice[128];
+	int fd = logger_new(), priority;
+	const char *line;
+
+	while (zkfs_log_dropped() == before && n < 100000) {
+		zkfs_info("line");
+		n++;
+	}
+	assert_in_range(n, 2, 99999);
+	zkfs_info("line");
+	lost = zkfs_log_dropped() - before;
+	assert_int_equal(lost, 2);
+	while ((line = logger_take(fd, text, &priority)))
+		assert_string_equal(line, "line");
+	zkfs_info("again");
+	(void)snprintf(notice, sizeof(notice),
+		       "lines of the log that nobody took, before this: %lu",
+		       lost);
+	assert_string_equal(logger_take(fd, text, &priority), notice);
+	assert_string_equal(logger_take(fd, text, &priority), "again");
+	(void)close(fd);
+}
+
+/* The last test: there is no way back to stderr. */
+static void test_syslog_comes_and_goes(void **state)
+{
+	char text[512];
+	int fd, priority;
+
+	(void)unlink(logger_address.sun_path);
+	zkfs_info("nobody takes this");
+	fd = logger_new();
+	zkfs_info("one");
+	assert_non_null(logger_take(fd, text, &priority)); /* the notice */
+	assert_string_equal(logger_take(fd, text, &priority), "one");
+	(void)close(fd);
+	fd = logger_new();
+	zkfs_info("two");
+	assert_string_equal(logger_take(fd, text, &priority), "two");
+	(void)close(fd);
+	(void)unlink(logger_address.sun_path);
 }
 
 int main(void)
 {
+	static char dir[] = "/tmp/zkfs-test-log.XXXXXX";
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_line, setup),
 		cmocka_unit_test_setup(test_level, setup),
@@ -250,8 +375,21 @@ int main(void)
 		cmocka_unit_test_setup(test_full_pipe_does_not_block, setup),
 		cmocka_unit_test_setup(test_reader_is_gone, setup),
 		cmocka_unit_test_setup(test_stderr_is_closed, setup),
+		cmocka_unit_test_setup(test_full_disk, setup),
+		cmocka_unit_test_setup(test_cut_line, setup),
 		cmocka_unit_test_setup(test_syslog, setup),
+		cmocka_unit_test_setup(test_syslog_hangs, setup),
+		cmocka_unit_test_setup(test_syslog_comes_and_goes, setup),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	if (!mkdtemp(dir))
+		return EXIT_FAILURE;
+	(void)snprintf(logger_address.sun_path, sizeof(logger_address.sun_path),
+		       "%s/log", dir);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	(void)unlink(logger_address.sun_path);
+	(void)rmdir(dir);
+	return failed;
 }
