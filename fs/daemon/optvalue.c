@@ -201,11 +201,16 @@ static bool read_bytes(const char *text, size_t *ret_bytes)
 		return false;
 	suffix = *end ? strchr(suffixes, *end) : NULL;
 	if (suffix) {
-		bytes <<= 10 * (suffix - suffixes + 1);
+		int shift = 10 * (int)(suffix - suffixes + 1);
+
+		/* Else the highest bits are lost. */
+		if (bytes > BYTES_MAX >> shift)
+			return false;
+		bytes <<= shift;
 		end++;
 	}
 	*ret_bytes = (size_t)bytes;
-	return *end == '\0' && bytes <= BYTES_MAX;
+	return *end == '\0';
 }
 
 int zkfs_optvalue_bytes(struct zkfs_opts_parser *p,

@@ -296,8 +296,9 @@ static void test_sizes(void **state)
 	assert_refused("cache_nodes=1000000000",
 		       "option 'cache_nodes': '1000000000' is not a number");
 	for (const char *const *it =
-		     (const char *[]){"1025G", "5T", "5KB", "-1", "K",
-				      "99999999999999999999", "8 M", NULL};
+		     (const char *[]){"1025G", "1099511627776G", "5T", "5KB",
+				      "-1", "K", "99999999999999999999", "8 M",
+				      NULL};
 	     *it; it++) {
 		char option[64], words[128];
 
