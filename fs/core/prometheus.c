@@ -86,17 +86,48 @@ void zkfs_prometheus_histogram(struct zkfs_text *text, const char *name,
 	zkfs_text_printf(text, "%" PRIu64 "\n", below);
 }
 
+/* How many bytes the character has that is at the front, or 0 when it is none
+ * (RFC 3629, section 4). */
+static size_t character_len(const unsigned char *s)
+{
+	size_t len = s[0] < 0x80	     ? 1
+		     : (s[0] & 0xe0) == 0xc0 ? 2
+		     : (s[0] & 0xf0) == 0xe0 ? 3
+		     : (s[0] & 0xf8) == 0xf0 ? 4
+					     : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if (len == 2 && s[0] < 0xc2)
+		return 0;
+	if (len == 3 &&
+	    ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)))
+		return 0;
+	if (len == 4 && ((s[0] == 0xf0 && s[1] < 0x90) || s[0] > 0xf4 ||
+			 (s[0] == 0xf4 && s[1] > 0x8f)))
+		return 0;
+	return len;
+}
+
+/* The format is UTF-8, and a page that is not is refused as a whole: bytes that
+ * are no character are the replacement character. */
 void zkfs_prometheus_label(struct zkfs_text *labels, const char *name,
 			   const char *value)
 {
 	zkfs_text_printf(labels, "%s%s=\"", labels->len ? "," : "", name);
-	for (; *value; value++) {
+	while (*value) {
+		size_t len = character_len((const unsigned char *)value);
+
 		if (*value == '\n')
 			zkfs_text_printf(labels, "\\n");
 		else if (*value == '"' || *value == '\\')
 			zkfs_text_printf(labels, "\\%c", *value);
+		else if (len > 0)
+			zkfs_text_printf(labels, "%.*s", (int)len, value);
 		else
-			zkfs_text_printf(labels, "%c", *value);
+			zkfs_text_printf(labels, "\xef\xbf\xbd");
+		value += len > 0 ? len : 1;
 	}
 	zkfs_text_printf(labels, "\"");
 }
