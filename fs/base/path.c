@@ -7,6 +7,7 @@
 #include "include/zkfs/path.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,22 @@ char *zkfs_path_dir(const char *path)
 	if (!slash || slash == path)
 		return strdup("/");
 	return strndup(path, (size_t)(slash - path));
+}
+
+char *zkfs_path_escape(const char *path)
+{
+	char *name = malloc(3 * strlen(path) + 1), *to = name;
+
+	if (!name)
+		return NULL;
+	for (; *path; path++) {
+		if (*path == '%' || *path == '/')
+			to += sprintf(to, "%%%02X", (unsigned char)*path);
+		else
+			*to++ = *path;
+	}
+	*to = '\0';
+	return name;
 }
 
 bool zkfs_path_within(const char *path, const char *dir)

@@ -4,7 +4,6 @@
 #include "fs/ops/filelock.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,23 +11,6 @@
 #include "include/zkfs/path.h"
 
 /* Its name */
-
-/* '%' and '/' as %25 and %2F: one name for a whole path. */
-static char *encode(const char *path)
-{
-	char *name = malloc(3 * strlen(path) + 1), *to = name;
-
-	if (!name)
-		return NULL;
-	for (; *path; path++) {
-		if (*path == '%' || *path == '/')
-			to += sprintf(to, "%%%02X", (unsigned char)*path);
-		else
-			*to++ = *path;
-	}
-	*to = '\0';
-	return name;
-}
 
 static char *shown_path(const struct zkfs_node *node)
 {
@@ -43,7 +25,7 @@ int zkfs_filelock_path(const struct zkfs_fs *fs, const struct zkfs_node *node,
 		       char **ret_lock)
 {
 	zkfs_autofree char *path = shown_path(node);
-	zkfs_autofree char *name = path ? encode(path) : NULL;
+	zkfs_autofree char *name = path ? zkfs_path_escape(path) : NULL;
 	char *lock;
 
 	if (fs->config.n_lockroots == 0)

@@ -30,6 +30,9 @@ const char *zkfs_path_base(const char *path);
 /* A new string with everything before the last component ("/" for "/a" and
  * "/"), or NULL when memory is short. */
 char *zkfs_path_dir(const char *path);
+/* A new string, one name for a whole path: '%' and '/' as %25 and %2F. NULL
+ * when memory is short. */
+char *zkfs_path_escape(const char *path);
 /* Whether `path` is `dir` or lies below it. */
 bool zkfs_path_within(const char *path, const char *dir);
 

@@ -1,9 +1,11 @@
 /*
  * fuzz_main: runs a fuzz target without libFuzzer.
  *
- *	TARGET FILE...		these inputs, e.g. one a fuzzer has left
+ *	TARGET FILE...		these inputs, e.g. one a fuzzer has left; of a
+ *				directory all that is in it
  *	TARGET [-n COUNT]	inputs by chance, the same ones each time
  */
+#include <dirent.h>
 #include <err.h>
 #include <inttypes.h>
 #include <string.h>
@@ -13,12 +15,36 @@
 
 #define INPUT_MAX 4096
 
+static void run_file(const char *name);
+
+static void run_directory(const char *name, DIR *dir)
+{
+	char path[4096];
+	struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", name,
+			       entry->d_name);
+		run_file(path);
+	}
+}
+
 static void run_file(const char *name)
 {
+	DIR *dir = opendir(name);
 	static uint8_t data[1 << 20];
 	FILE *file = fopen(name, "rb");
 	size_t len;
 
+	if (dir) {
+		run_directory(name, dir);
+		(void)closedir(dir);
+		if (file)
+			(void)fclose(file);
+		return;
+	}
 	if (!file)
 		err(EXIT_FAILURE, "%s", name);
 	len = fread(data, 1, sizeof(data), file);

@@ -24,13 +24,23 @@ group_suites() {
 }
 
 # The same targets under libFuzzer, which goes where the coverage grows; a few
-# seconds each, as a guard against what is easy to reach.
+# seconds each, as a guard against what is easy to reach. With ZKFS_FUZZ_SECONDS
+# it is so many, and what was new is kept in tests/fuzz/corpus, cut down to what
+# the coverage needs.
 group_libfuzzer() {
-	local target name
+	local target name corpus seconds=${ZKFS_FUZZ_SECONDS:-5}
 	for target in build-asan/tests/fuzz/*-libfuzzer; do
 		name=${target##*/}
-		check "$name" limited 60 "$target" -max_total_time=10 \
-			-max_len=4096 -timeout=10 -verbosity=0 \
-			-artifact_prefix="$logs/$name-"
+		corpus=tests/fuzz/corpus/${name%-libfuzzer}
+		mkdir -p "$scratch/$name" "$corpus" || return
+		check "$name" limited $((seconds + 60)) "$target" \
+			-max_total_time="$seconds" -max_len=4096 -timeout=10 \
+			-verbosity=0 -artifact_prefix="$logs/$name-" \
+			"$scratch/$name" "$corpus"
+		[ -z "${ZKFS_FUZZ_SECONDS-}" ] ||
+			check "$name: the corpus" limited 300 "$target" \
+				-merge=1 -max_len=4096 -verbosity=0 "$corpus" \
+				"$scratch/$name"
+		rmdir --ignore-fail-on-non-empty "$corpus"
 	done
 }
