@@ -1,12 +1,14 @@
 # shellcheck shell=bash disable=SC2154
-# build: the three builds that the tests use, each made at most once a run.
+# build: the builds that the tests use, each made at most once a run.
 #
 #   build        gcc
 #   build-clang  clang; its compile_commands.json serves clang-tidy
 #   build-asan   clang with AddressSanitizer and UndefinedBehaviorSanitizer,
 #                and the fuzz targets with libFuzzer
+#   build-tsan   clang with ThreadSanitizer; only for who asks for it
 
-declare -A build_dirs=([gcc]=build [clang]=build-clang [asan]=build-asan)
+declare -A build_dirs=([gcc]=build [clang]=build-clang [asan]=build-asan
+	[tsan]=build-tsan)
 # The exit status of those that were made in this run.
 declare -A build_status=()
 
@@ -49,6 +51,11 @@ make_build() {
 			-Db_sanitize=address,undefined \
 			-Dc_args='-fno-sanitize-recover=all -fno-omit-frame-pointer' ||
 			return
+		;;
+	tsan)
+		CC=clang setup_build "$dir" -Db_lundef=false \
+			-Db_sanitize=thread \
+			-Dc_args=-fno-omit-frame-pointer || return
 		;;
 	esac
 	limited 600 ninja --quiet -k 0 -C "$dir"

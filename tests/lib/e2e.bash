@@ -40,6 +40,7 @@ run_bats() {
 	ZKFS_BUILD=$top/$dir TMPDIR=$tmp \
 		ASAN_OPTIONS=$asan_options:log_path=$tmp/sanitizer \
 		UBSAN_OPTIONS=$ubsan_options:log_path=$tmp/sanitizer \
+		TSAN_OPTIONS=$tsan_options:log_path=$tmp/sanitizer \
 		limited "$e2e_limit" bats --formatter tap "$@"
 }
 
