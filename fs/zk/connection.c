@@ -66,14 +66,20 @@ static void cut(struct zkfs_zk *zk)
 	process(zk, ZOOKEEPER_READ | ZOOKEEPER_WRITE);
 }
 
-/* Whether TLS has this turn. */
-static bool is_securing(struct zkfs_zk *zk)
+/* TLS has this turn. A server that answers is not hung, so that the attempt
+ * begins anew: the library limits it as a whole. */
+static void secure(struct zkfs_zk *zk, short revents)
 {
 	int r = zkfs_guard_secure(zk->fd);
 
-	if (r < 0 && r != -EAGAIN)
+	if (revents & POLLIN)
+		zk->attempt_ms = zkfs_clock_ms();
+	/* Nothing may be read before something was written: the library would
+	 * lose the room that it makes for it (prime_connection()). */
+	if (r == 0)
+		process(zk, ZOOKEEPER_WRITE);
+	else if (r != -EAGAIN)
 		cut(zk);
-	return r < 0;
 }
 
 bool zkfs_connection_pending(const struct zkfs_zk *zk)
@@ -90,7 +96,9 @@ void zkfs_connection_receive(struct zkfs_zk *zk, short revents)
 		events |= ZOOKEEPER_READ;
 	if (revents & (POLLOUT | POLLERR | POLLHUP))
 		events |= ZOOKEEPER_WRITE;
-	if (events && !is_securing(zk))
+	if (events && zkfs_guard_securing(zk->fd))
+		secure(zk, revents);
+	else if (events)
 		process(zk, events);
 }
 

@@ -204,6 +204,13 @@ static void note_tls_end(const struct guard *guard)
 		fail(guard, tls_end->final, tls_end->words);
 }
 
+bool zkfs_guard_securing(int fd)
+{
+	const struct guard *guard = find(fd);
+
+	return guard && guard->wants;
+}
+
 int zkfs_guard_secure(int fd)
 {
 	struct guard *guard = find(fd);

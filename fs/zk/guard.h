@@ -25,9 +25,10 @@ struct zkfs_tls;
  * with TLS; NULL: without. It must outlive them. */
 void zkfs_guard_connects(bool on, struct zkfs_tls *tls);
 
-/* For a connection of the library's of which poll(2) has told something: 0: the
- * library may be told. -EAGAIN: not yet, TLS has the turn. Another negative
- * errno: it is of no use, cut it. */
+/* Whether a connection is not for the library yet. */
+bool zkfs_guard_securing(int fd);
+/* Goes on with that, when poll(2) has told something: 0: now it is. -EAGAIN:
+ * not yet. Another negative errno: it is of no use, cut it. */
 int zkfs_guard_secure(int fd);
 /* What to poll for where the library wants `events`. */
 short zkfs_guard_events(int fd, short events);

@@ -115,7 +115,7 @@ tls_mount() {
 	local dir=$BATS_TEST_TMPDIR/$1
 
 	mkdir "$dir"
-	"$ZKFS" "${TLS_FLAG:--f}" -o "tls,cafile=$TLS/ca.pem,session_timeout=4${2:+,$2}" \
+	"$ZKFS" "${TLS_FLAG:--f}" -o "tls,cafile=$TLS/ca.pem,session_timeout=12${2:+,$2}" \
 		"${3:-localhost:$TLS_PORT}$TREE" "$dir" \
 		3>&- 4>&- </dev/null >"$dir.log" 2>&1 &
 	# shellcheck disable=SC2034 # lib's

@@ -14,7 +14,7 @@ tls_refused() {
 
 	mkdir -p m
 	begin=$(now)
-	output=$("$ZKFS" -o "session_timeout=4,$3" \
+	output=$("$ZKFS" -o "session_timeout=12,$3" \
 		"${4:-localhost:$TLS_PORT}" m 2>&1 </dev/null 3>&- 4>&-) ||
 		status=$?
 	is "$status" 1 "exit status with -o $3"
@@ -38,10 +38,10 @@ tls_refused() {
 	sync "$B"
 	cmp big "$B/big"
 	mkdir "$A/d"
-	(cd "$A/d" && touch $(seq 300))
+	(cd "$A/d" && touch $(seq 60))
 	sync "$B"
-	is "$(ls "$B/d" | wc -l)" 300
-	is "$(find "$B/d" -type f -size 0 | wc -l)" 300
+	is "$(ls "$B/d" | wc -l)" 60
+	is "$(find "$B/d" -type f -size 0 | wc -l)" 60
 	mkdir -p "$A/locks/l"
 	exec 7>"$A/locks/l/me"
 	fails "File exists" timeout 10 mkdir "$B/locks/l/try"
@@ -54,11 +54,11 @@ tls_refused() {
 # Catches: TLS with whoever answers. The first is an authority that nobody knows,
 # the second somebody else's, the third a name that the certificate has not.
 @test "tls: a server that is not the one that was meant is refused, and soon" {
-	tls_refused "certificate is refused: unable to get local issuer" 3 tls
-	tls_refused "certificate is refused: unable to get local issuer" 3 \
+	tls_refused "certificate is refused: unable to get local issuer" 8 tls
+	tls_refused "certificate is refused: unable to get local issuer" 8 \
 		"tls,cafile=$TLS/stranger.pem"
 	tls_refused "127.0.0.1 port $TLS_PORT: its certificate is for another host" \
-		3 "tls,cafile=$TLS/ca.pem" "127.0.0.1:$TLS_PORT"
+		8 "tls,cafile=$TLS/ca.pem" "127.0.0.1:$TLS_PORT"
 	# Of several, one must do.
 	tls_mount A '' "127.0.0.1:$TLS_PORT,localhost:$TLS_PORT"
 }
@@ -76,7 +76,7 @@ print(s.getsockname()[1], flush=True)
 signal.pause()')
 	read -r port <&"$silent"
 	tls_refused "127.0.0.1 port $port: it does not answer" 8 \
-		"timeo=1.5,tls,cafile=$TLS/ca.pem" "127.0.0.1:$port"
+		"session_timeout=4,timeo=1.5,tls,cafile=$TLS/ca.pem" "127.0.0.1:$port"
 }
 
 # Catches: files that are looked at when it is too late, or not at all.
@@ -86,21 +86,21 @@ signal.pause()')
 	cp "$TLS/client.key" key
 	ln -s key link
 	for name in cafile certfile; do
-		tls_refused "$name '$PWD/none': No such file" 2 "tls,$name=none"
-		tls_refused "$name '$PWD/d': Is a directory" 2 "tls,$name=d"
-		tls_refused "$name '$TLS/zoo.cfg': no " 2 "tls,$name=$TLS/zoo.cfg"
+		tls_refused "$name '$PWD/none': No such file" 5 "tls,$name=none"
+		tls_refused "$name '$PWD/d': Is a directory" 5 "tls,$name=d"
+		tls_refused "$name '$TLS/zoo.cfg': no " 5 "tls,$name=$TLS/zoo.cfg"
 	done
-	tls_refused "keyfile '$PWD/none': No such file" 2 "$tls,keyfile=none"
-	tls_refused "keyfile '$TLS/server.key': key values mismatch" 2 \
+	tls_refused "keyfile '$PWD/none': No such file" 5 "$tls,keyfile=none"
+	tls_refused "keyfile '$TLS/server.key': key values mismatch" 5 \
 		"$tls,keyfile=$TLS/server.key"
-	tls_refused "encrypted.key': the key has a pass phrase" 2 \
+	tls_refused "encrypted.key': the key has a pass phrase" 5 \
 		"$tls,keyfile=$TLS/encrypted.key"
 	chmod 640 key
-	tls_refused "keyfile '$PWD/link': may be read by others" 2 \
+	tls_refused "keyfile '$PWD/link': may be read by others" 5 \
 		"$tls,keyfile=link"
 	# The key may stand behind the certificate; it is for nobody all the same.
 	chmod 644 "$TLS/store.pem"
-	tls_refused "keyfile '$TLS/store.pem': may be read by others" 2 \
+	tls_refused "keyfile '$TLS/store.pem': may be read by others" 5 \
 		"tls,certfile=$TLS/store.pem"
 	chmod 600 key "$TLS/store.pem"
 	# mount -f looks at them, too.
@@ -216,6 +216,6 @@ run_stunnel() {
 	cp "$TLS/ca.pem" mine.pem
 	kill -HUP "${MOUNT_PID[C]}"
 	is "$(cat "$C/f")" 2
-	tls_refused "does it want a certificate (certfile)?" 3 \
+	tls_refused "does it want a certificate (certfile)?" 8 \
 		"tls,cafile=$TLS/ca.pem"
 }
