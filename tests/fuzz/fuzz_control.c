@@ -209,8 +209,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_input in = {.data = data, .len = len};
 
-	check_pages(&in);
-	check_queue(&in);
-	check_attributes(&in);
+	switch (fuzz_u8(&in) % 3) {
+	case 0:
+		check_pages(&in);
+		break;
+	case 1:
+		check_queue(&in);
+		break;
+	default:
+		check_attributes(&in);
+	}
 	return 0;
 }

@@ -39,8 +39,8 @@ group_libfuzzer() {
 			"$scratch/$name" "$corpus"
 		[ -z "${ZKFS_FUZZ_SECONDS-}" ] ||
 			check "$name: the corpus" limited 300 "$target" \
-				-merge=1 -max_len=4096 -verbosity=0 "$corpus" \
-				"$scratch/$name"
+				-merge=1 -use_counters=0 -max_len=4096 \
+				-verbosity=0 "$corpus" "$scratch/$name"
 		rmdir --ignore-fail-on-non-empty "$corpus"
 	done
 }
