@@ -50,6 +50,7 @@ struct guard {
 	short wants; /* what TLS waits for; 0: nothing any more */
 	bool broken; /* the connection is at its end, whatever comes */
 	bool asked;  /* for a session: the first that is sent */
+	bool renews; /* ... and for one that was */
 	bool greeted;
 	struct frame out, in;
 	unsigned char *packet; /* in */
@@ -274,6 +275,7 @@ static void note_request(struct guard *guard, const void *packet, size_t len)
 
 	if (!guard->asked) {
 		guard->asked = true;
+		guard->renews = zkfs_packet_renews(packet, len);
 		return;
 	}
 	if (!zkfs_packet_read_request(packet, len, &request) ||
@@ -325,7 +327,7 @@ static bool is_sound(struct guard *guard)
 
 	if (!guard->greeted) {
 		guard->greeted = true;
-		if (!zkfs_packet_is_greeting(packet, len))
+		if (!zkfs_packet_is_greeting(packet, len, guard->renews))
 			return false;
 		served = true;
 		told = false;

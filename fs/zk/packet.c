@@ -102,20 +102,37 @@ static void skip_acl(struct reader *in)
 	}
 }
 
-/* An expired session is answered with no timeout, and none as its id. A server
- * gives two of its ticks at least, and nobody makes them shorter than this. */
-bool zkfs_packet_is_greeting(const void *packet, size_t len)
+bool zkfs_packet_renews(const void *packet, size_t len)
+{
+	struct reader in = {.at = packet, .left = len};
+	int32_t id[2];
+
+	skip(&in, 4 + 8 + 4); /* protocol, last zxid, timeout */
+	id[0] = read_int(&in);
+	id[1] = read_int(&in);
+	return !in.failed && (id[0] || id[1]);
+}
+
+/* An expired session is answered with no timeout, and none as its id: to who
+ * has asked for one that was, the library takes it for a session otherwise. A
+ * server gives two of its ticks at least, and nobody makes them shorter than
+ * this. */
+bool zkfs_packet_is_greeting(const void *packet, size_t len, bool renews)
 {
 	struct reader in = {.at = packet, .left = len};
 	int32_t timeout_ms, id[2];
+	bool none;
 
 	skip(&in, 4); /* protocol */
 	timeout_ms = read_int(&in);
 	id[0] = read_int(&in);
 	id[1] = read_int(&in);
+	none = !id[0] && !id[1];
 	if (timeout_ms > TIMEOUT_MAX_MS)
 		return false;
-	if (timeout_ms < TIMEOUT_MIN_MS && (timeout_ms != 0 || id[0] || id[1]))
+	if (timeout_ms < TIMEOUT_MIN_MS && (timeout_ms != 0 || !none))
+		return false;
+	if (none && !renews)
 		return false;
 	if (read_int(&in) != PASSWORD)
 		return false;

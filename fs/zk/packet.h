@@ -26,8 +26,10 @@ struct zkfs_packet_request {
 	uint32_t ops;
 };
 
-/* The reply to the request for a session. */
-bool zkfs_packet_is_greeting(const void *packet, size_t len);
+/* Whether a request for a session is for one that was. */
+bool zkfs_packet_renews(const void *packet, size_t len);
+/* The reply to it. */
+bool zkfs_packet_is_greeting(const void *packet, size_t len, bool renews);
 /* Reads what a client sends, without the length; false if it is none. */
 bool zkfs_packet_read_request(const void *packet, size_t len,
 			      struct zkfs_packet_request *ret_request);

@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct zkfs_packet_request request;
 	int32_t xid;
 
-	(void)zkfs_packet_is_greeting(reply, in.len - n);
+	(void)zkfs_packet_is_greeting(reply, in.len - n, n % 2);
+	(void)zkfs_packet_renews(reply, in.len - n);
 	(void)zkfs_packet_is_notice(reply, in.len - n);
 	(void)zkfs_packet_xid(reply, in.len - n, &xid);
 	if (zkfs_packet_read_request(sent, n, &request)) {

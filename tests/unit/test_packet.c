@@ -188,27 +188,33 @@ static void test_greeting_and_notices(void **state)
 	static const char event[] =
 		"\xff\xff\xff\xff"
 		"\0\0\0\0\0\0\0\1" OK "\0\0\0\3\0\0\0\3" PATH;
+	/* A request for a session: the same, with a zxid before the timeout. */
+	static const char asks[16 + 8] = {[23] = 1};
 	char wrong[sizeof(greeting)];
 	int32_t xid = 0;
 
 	(void)state;
-	assert_true(zkfs_packet_is_greeting(greeting, 37));
-	assert_true(zkfs_packet_is_greeting(greeting, 36));
-	assert_false(zkfs_packet_is_greeting(greeting, 35));
-	assert_false(zkfs_packet_is_greeting(greeting, 38));
+	assert_true(zkfs_packet_renews(asks, sizeof(asks)));
+	assert_false(zkfs_packet_renews(asks, sizeof(asks) - 1));
+	assert_false(zkfs_packet_renews((char[24]){0}, 24));
+	assert_true(zkfs_packet_is_greeting(greeting, 37, true));
+	assert_true(zkfs_packet_is_greeting(greeting, 36, true));
+	assert_false(zkfs_packet_is_greeting(greeting, 35, true));
+	assert_false(zkfs_packet_is_greeting(greeting, 38, true));
 	memcpy(wrong, greeting, sizeof(greeting));
 	wrong[6] = wrong[7] = 0; /* no timeout, but a session */
-	assert_false(zkfs_packet_is_greeting(wrong, 37));
-	wrong[15] = 0; /* expired */
-	assert_true(zkfs_packet_is_greeting(wrong, 37));
+	assert_false(zkfs_packet_is_greeting(wrong, 37, true));
+	wrong[15] = 0; /* expired: there was one */
+	assert_true(zkfs_packet_is_greeting(wrong, 37, true));
+	assert_false(zkfs_packet_is_greeting(wrong, 37, false));
 	wrong[4] = -1;
-	assert_false(zkfs_packet_is_greeting(wrong, 37));
+	assert_false(zkfs_packet_is_greeting(wrong, 37, true));
 	memcpy(wrong, greeting, sizeof(greeting));
 	wrong[4] = 0x7f;
-	assert_false(zkfs_packet_is_greeting(wrong, 37));
+	assert_false(zkfs_packet_is_greeting(wrong, 37, true));
 	memcpy(wrong, greeting, sizeof(greeting));
 	wrong[16] = -1;
-	assert_false(zkfs_packet_is_greeting(wrong, 37));
+	assert_false(zkfs_packet_is_greeting(wrong, 37, true));
 	assert_true(zkfs_packet_is_notice(event, sizeof(event) - 1));
 	for (size_t n = 0; n < sizeof(event) - 1; n++)
 		assert_false(zkfs_packet_is_notice(event, n));
