@@ -641,8 +641,8 @@ served() {
 	is "$(ls "$A/d")" y
 }
 
-# looks: requests to the server that bring one Stat each.
-looks() {
+# stats: requests to the server that bring one Stat each.
+stats() {
 	echo $(($(served exists) + $(served get)))
 }
 
@@ -658,11 +658,11 @@ frames() {
 		zk fill "/$dir" 0 500 x
 	done
 	zk_mount A
-	before=$(looks)
+	before=$(stats)
 	names=$(frames LOOKUP)
 	is "$(find "$A" -type f -size 1c | wc -l)" 1500
-	[ $(($(looks) - before)) -le 1520 ] ||
-		fail "$(($(looks) - before)) requests for 1,500 files"
+	[ $(($(stats) - before)) -le 1520 ] ||
+		fail "$(($(stats) - before)) requests for 1,500 files"
 	# All of the second directory and the third come with their listings;
 	# of the first only as many as go into one part of it.
 	[ $(($(frames LOOKUP) - names)) -le 500 ] ||
@@ -673,10 +673,10 @@ frames() {
 	local before
 	zk fill /d 0 2000 x
 	zk_mount A
-	before=$(looks)
+	before=$(stats)
 	is "$(command ls -U "$A/d" | wc -l)" 2000
-	[ $(($(looks) - before)) -le 300 ] ||
-		fail "$(($(looks) - before)) requests for names alone"
+	[ $(($(stats) - before)) -le 300 ] ||
+		fail "$(($(stats) - before)) requests for names alone"
 }
 
 @test "cache: nor after the session has expired" {

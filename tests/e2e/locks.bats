@@ -754,8 +754,8 @@ $dir/locks/x/two:1"
 	printf '3 ' >&8
 	echo of 7 >&8
 	has "$(cat "$B/locks/x/me")" " note=step 3 of 7"
-	echo done >&8
-	has "$(cat "$B/locks/x/me")" " note=done"
+	echo "step 4" >&8
+	has "$(cat "$B/locks/x/me")" " note=step 4"
 	exec 8>&-
 	joined 0
 }

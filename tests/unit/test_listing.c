@@ -94,15 +94,18 @@ static void test_two_snapshots(void **state)
 
 static void test_same_place(void **state)
 {
-	char names[][BYTES] = {"d", "b", "c", "a", "e"};
+	static const char order[] = "dbcae";
 	struct zkfs_listed entries[5];
+	char names[5][BYTES];
 
 	(void)state;
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 5; i++) {
+		(void)snprintf(names[i], BYTES, "%c", order[i]);
 		entries[i] = (struct zkfs_listed){
 			.name = names[i],
 			.place = i == 4 ? 8 : 7,
 		};
+	}
 	zkfs_listing_sort(entries, 5);
 	for (size_t i = 0; i < 5; i++) {
 		assert_int_equal(entries[i].name[0], 'a' + (int)i);
