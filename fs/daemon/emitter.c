@@ -73,17 +73,19 @@ static int open_root(const char *path, dev_t device)
 	return -1;
 }
 
-/* IN_OPEN, IN_MODIFY, IN_CLOSE_WRITE: as if it had been written. A change of
- * the time of modification alone is told as IN_MODIFY, and the answer brings
- * the kernel the true one. */
+/* IN_MODIFY, IN_OPEN, IN_CLOSE_WRITE: as if it had been written, but that the
+ * change itself is told first: it is what most wait for, and the open is a
+ * request of its own to the daemon. A change of the time of modification alone
+ * is told as IN_MODIFY, and the answer brings the kernel the true one. */
 static void change(int dir, const char *name)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 					  {.tv_nsec = UTIME_NOW}};
-	zkfs_autoclose int fd = open_below(dir, name, O_WRONLY);
+	zkfs_autoclose int fd = open_below(dir, name, O_PATH);
+	zkfs_autoclose int opened = -1;
 
-	if (fd >= 0)
-		(void)futimens(fd, times);
+	if (fd >= 0 && utimensat(fd, "", times, AT_EMPTY_PATH) == 0)
+		opened = open_below(dir, name, O_WRONLY);
 }
 
 /* IN_ATTRIB: the mode is not stored (nor shown). A descriptor that is for its
