@@ -29,7 +29,7 @@
 
 static enum zkfs_log_level level_now = ZKFS_LOG_INFO;
 static bool to_syslog;
-static struct zkfs_syslog sys;
+static struct zkfs_syslog sys = {.fd = -1};
 /* Not all lines are the loop's thread's. */
 static atomic_ulong dropped; /* in all */
 static atomic_ulong untold;  /* of them, since a line was taken */

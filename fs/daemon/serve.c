@@ -302,7 +302,8 @@ static void on_ready(void *arg)
 		(void)dup2(null, STDIN_FILENO);
 		(void)dup2(null, STDOUT_FILENO);
 		(void)dup2(null, STDERR_FILENO);
-		(void)close(null);
+		if (null > STDERR_FILENO)
+			(void)close(null);
 	}
 	/* Only now: until here a ^C in the terminal is meant for us too. */
 	(void)setsid();

@@ -2,8 +2,8 @@
 # ask.bash: what asks the servers without zkfs. It needs nothing else of lib, so
 # that another shell, in another place of the network, can do it, too.
 
-# ask HOSTS SESSION COMMAND...: a command of zk.py, which listens at E2E_ZKPY.
-ask() {
+# ask_servers HOSTS SESSION COMMAND...: a command of zk.py, which listens at E2E_ZKPY.
+ask_servers() {
 	local fd status
 
 	exec {fd}<>"/dev/tcp/127.0.0.1/$E2E_ZKPY"

@@ -352,7 +352,7 @@ expect("ESTALE", lambda: (os.write(fd, b"mine"), os.fsync(fd)))
 os.fsync(os.open(os.path.dirname(A[0]), O_RDONLY))
 expect("ESTALE", os.write, fd, b"mine")
 expect("ESTALE", os.close, fd)
-' "$A/f" "$(declare -f zk_as zk_at)
+' "$A/f" "$(declare -f zk_as zk_at ask_servers)
 SOURCE='$SOURCE'; zk_as foreign set /f theirs"
 	later
 	grew zkfs_conflicts_total 1
@@ -485,7 +485,7 @@ no_longer_than() {
 	kill -CONT "$OWN_PID"
 	# And they are not for ever what they were.
 	known=$(stat -c %Y%z "$A")
-	zk set / now
+	zk_as new set / now
 	within 20 differs "$known" stat -c %Y%z "$A"
 }
 

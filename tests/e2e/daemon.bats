@@ -25,6 +25,10 @@ ends_in_failure() {
 	done
 }
 
+one_daemon() {
+	[ "$(daemons_below "$BATS_TEST_TMPDIR" | wc -l)" = 1 ]
+}
+
 no_daemons() {
 	[ -z "$(daemons_below "$BATS_TEST_TMPDIR")" ]
 }
@@ -36,6 +40,8 @@ no_daemons() {
 	# Were the pipe kept open, this would not return.
 	output=$("$ZKFS" "$SOURCE" "$PWD/m" 2>&1 3>&- 4>&-)
 	is "$output" ""
+	# Who was started ends when the mount is there, and may take a moment.
+	within 10 one_daemon
 	pid=$(daemons_below "$BATS_TEST_TMPDIR")
 	for fd in 0 1 2; do
 		is "$(readlink "/proc/$pid/fd/$fd")" /dev/null

@@ -138,7 +138,7 @@ zk_as() {
 
 # zk_at HOSTS SESSION COMMAND...
 zk_at() {
-	ask "$@"
+	ask_servers "$@"
 }
 
 # The ids of the sessions that live, sorted.

@@ -10,8 +10,8 @@ load nets
 # The client of zk.py, and each four letter word, is the router's.
 zk_at() {
 	case $1 in
-	198.18.*) by_router ask "$@" ;;
-	*) ask "$@" ;;
+	198.18.*) by_router ask_servers "$@" ;;
+	*) ask_servers "$@" ;;
 	esac
 }
 
