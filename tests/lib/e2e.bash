@@ -2,7 +2,7 @@
 # e2e: the bats suite, a file at a time, on the build it is told. Each file has
 # a directory for its temporary files, so that what it leaves mounted is found.
 
-e2e_limit=600
+e2e_limit=900
 
 # What is mounted below a directory, the deepest first.
 mounts_below() {
