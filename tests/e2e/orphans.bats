@@ -107,7 +107,8 @@ over() {
 
 @test "orphan: a session that is over takes its joins along" {
 	local hold way id
-	mount_by_proxy session_timeout=0.8,timeo=20
+	# Long enough for all to be on their way before the connection is given up.
+	mount_by_proxy session_timeout=3,timeo=20
 	zk_mount B
 	for hold in hold_back hold_reply_back; do
 		id=$(session_of_a)

@@ -43,13 +43,8 @@ own_server_stop() {
 }
 
 own_server_is_stopped() {
-	local state task
-
-	for task in "/proc/$OWN_PID/task"/*; do
-		state=$(sed -n 's/^State:\t\(.\).*/\1/p' "$task/status" \
-			2>/dev/null) || continue
-		[ "$state" = T ] || return 1
-	done
+	! grep -hs '^State:' "/proc/$OWN_PID/task"/*/status |
+		grep -qv 'T (stopped)'
 }
 
 own_server_kill() {
