@@ -478,11 +478,11 @@ mount_traced() {
 }
 
 @test "daemon: a restart of the server leaves a lock to its holder" {
-	local names waiter
+	local names waiter OWN_TICK=1000
 	own_server
 	zk create /locks/x
-	zk_mount A timeo=50
-	zk_mount B timeo=50
+	zk_mount A timeo=50,session_timeout=20
+	zk_mount B timeo=50,session_timeout=20
 	exec 8<>"$A/locks/x/me"
 	bash -c 'exec 9>"$1" && echo >granted' bash "$B/locks/x/two" 8>&- \
 		3>&- 4>&- &
@@ -740,10 +740,10 @@ wait_for_lock() {
 }
 
 @test "daemon: a waiter waits on while the server restarts, beyond timeo" {
-	local one
+	local one OWN_TICK=1000
 	own_server
 	zk create /locks/x
-	zk_mount A timeo=0.3
+	zk_mount A timeo=0.3,session_timeout=20
 	wait_for_lock one
 	one=$WAITER
 	within 10 grep -qx one granted

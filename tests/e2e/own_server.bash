@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # own_server.bash: for what needs a server of the test's own, one that may be
-# killed and stopped, or runs with OWN_JAVA_OPTIONS. Loaded after lib.
+# killed and stopped, or runs with OWN_JAVA_OPTIONS, or with sessions of up to
+# 20 OWN_TICK milliseconds. Loaded after lib.
 
 teardown() {
 	local rc=0
@@ -26,7 +27,7 @@ own_server() {
 own_server_start() {
 	local state=$BATS_TEST_TMPDIR/own
 
-	XDG_STATE_HOME=$state ZKFS_LOCAL_TICK=200 \
+	XDG_STATE_HOME=$state ZKFS_LOCAL_TICK=${OWN_TICK:-200} \
 		ZKFS_LOCAL_JAVA_OPTIONS="-Dzookeeper.forceSync=no
 			${OWN_JAVA_OPTIONS:-}" \
 		timeout 60 "$E2E_TOP/packaging/zkfs-local" start -n \
