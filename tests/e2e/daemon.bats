@@ -740,6 +740,7 @@ wait_for_lock() {
 }
 
 @test "daemon: a waiter waits on while the server restarts, beyond timeo" {
+	# shellcheck disable=SC2034 # own_server's
 	local one OWN_TICK=1000
 	own_server
 	zk create /locks/x
