@@ -82,10 +82,13 @@ static void change(int dir, const char *name)
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
 					  {.tv_nsec = UTIME_NOW}};
 	zkfs_autoclose int fd = open_below(dir, name, O_PATH);
-	zkfs_autoclose int opened = -1;
+	int writer;
 
-	if (fd >= 0 && utimensat(fd, "", times, AT_EMPTY_PATH) == 0)
-		opened = open_below(dir, name, O_WRONLY);
+	if (fd < 0 || utimensat(fd, "", times, AT_EMPTY_PATH) < 0)
+		return;
+	writer = open_below(dir, name, O_WRONLY);
+	if (writer >= 0)
+		(void)close(writer);
 }
 
 /* IN_ATTRIB: the mode is not stored (nor shown). A descriptor that is for its
