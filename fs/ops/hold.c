@@ -51,13 +51,9 @@ static void refuse_notes(struct hold *hold)
 {
 	struct zkfs_link *first;
 
-	while ((first = zkfs_list_first(&hold->noting))) {
-		struct note_op *note =
-			zkfs_list_entry(first, struct note_op, link);
-
-		zkfs_list_remove(first);
-		zkfs_reply_error(note, -EIO);
-	}
+	while ((first = zkfs_list_first(&hold->noting)))
+		zkfs_reply_error(zkfs_list_entry(first, struct note_op, link),
+				 -EIO); /* which takes it out */
 }
 
 /* Opening to join */

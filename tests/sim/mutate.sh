@@ -4,23 +4,13 @@
 # the simulation must fail on it. The recipe as it is must pass.
 #
 #	tests/sim/mutate.sh [NAME...]		(all by default; CC is honoured)
-#
-# A mutation that changes nothing, or does not compile, is an error of this
-# script: the source has moved on, and the mutation must follow it.
 set -eu
 
-src=$(cd "$(dirname "$0")/../.." && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+# shellcheck source=tests/sim/mutating.sh
+. "$(dirname "$0")/mutating.sh"
 
-cc=${CC:-cc}
-cflags="-std=gnu17 -D_GNU_SOURCE -O1 -I$src"
 steps=${STEPS:-150000}
 seeds=${SEEDS:-"11 12"}
-chosen=" $* "
-caught=0
-failed=0
 
 # The parts a mutation may change; all others are compiled once.
 parts="names lease queue lockq lockq_meet lockq_own lockq_recipe lockq_renew
@@ -29,11 +19,6 @@ others="fs/base/hash.c fs/base/path.c fs/base/error.c fs/base/util.c
 	tests/sim/server.c tests/sim/port.c tests/sim/lockq_sim.c
 	tests/sim/lockq_user.c tests/sim/lockq_foreign.c tests/sim/lockq_daemon.c
 	tests/sim/lockq_check.c"
-
-compile() { # SOURCE OBJECT
-	# shellcheck disable=SC2086 # a list of flags
-	$cc $cflags -c "$1" -o "$2"
-}
 
 # Runs all configurations; fails with the first that fails.
 simulate() { # PROGRAM LOG
@@ -49,44 +34,25 @@ simulate() { # PROGRAM LOG
 mutate() {
 	name=$1 part=$2
 	shift 2
-	case $chosen in
-	"  " | *" $name "*) ;;
-	*) return 0 ;;
-	esac
-
-	cp "$src/fs/core/$part.c" "$tmp/mutant.c"
-	for expression; do
-		cp "$tmp/mutant.c" "$tmp/before.c"
-		sed -i -E "$expression" "$tmp/mutant.c"
-		if cmp -s "$tmp/before.c" "$tmp/mutant.c"; then
-			echo "$name: no longer applies: $expression" >&2
-			exit 2
-		fi
-	done
+	is_chosen "$name" || return 0
+	make_mutant "$name" "$part" "$@"
 
 	objects=
 	for p in $parts; do
 		[ "$p" = "$part" ] || objects="$objects $tmp/$p.o"
 	done
-	compile "$tmp/mutant.c" "$tmp/mutant.o"
 	# shellcheck disable=SC2086 # lists of files
 	$cc "$tmp"/other-*.o $objects "$tmp/mutant.o" -o "$tmp/mutant"
 
 	if simulate "$tmp/mutant" "$tmp/log"; then
-		echo "NOT CAUGHT  $name"
-		failed=$((failed + 1))
+		missed "$name"
 	else
-		caught=$((caught + 1))
-		echo "caught      $name: $(grep -aE 'FAILED|ssertion' \
-			"$tmp/log" | head -n 1)"
+		bitten "$name"
 	fi
 }
 
-n=0
-for file in $others; do
-	n=$((n + 1))
-	compile "$src/$file" "$tmp/other-$n.o"
-done
+# shellcheck disable=SC2086 # a list of files
+compile_others $others
 for p in $parts; do
 	compile "$src/fs/core/$p.c" "$tmp/$p.o"
 done
@@ -241,5 +207,4 @@ mutate refused-renewal-is-done lockq_renew \
 	'/case ZKFS_E_NOTEMPTY:/,/return true/ s/leave_plainly\(lockq, 0\);/zkfs_lockq_left(lockq);/'
 mutate lost-renewal-is-done lockq_renew \
 	'/^bool zkfs_lockq_renew_refused/,/^}/ s/^\tcase ZKFS_E_LOST:$/\tcase ZKFS_E_LOST: zkfs_lockq_left(lockq); return true;/'
-echo "$caught caught, $failed not caught"
-[ "$failed" -eq 0 ]
+finish

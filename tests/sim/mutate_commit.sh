@@ -3,57 +3,26 @@
 # lock recipe. Each mutation is a mistake that loses, doubles or tears a write.
 #
 #	tests/sim/mutate_commit.sh [NAME...]	(all by default; CC is honoured)
-#
-# A mutation that changes nothing, or does not compile, is an error of this
-# script: the source has moved on, and the mutation must follow it.
 set -eu
 
-src=$(cd "$(dirname "$0")/../.." && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+# shellcheck source=tests/sim/mutating.sh
+. "$(dirname "$0")/mutating.sh"
 
-cc=${CC:-cc}
-cflags="-std=gnu17 -D_GNU_SOURCE -O1 -I$src"
 seeds=${SEEDS:-5000}
-chosen=" $* "
-caught=0
-failed=0
-
-compile() { # SOURCE OBJECT
-	# shellcheck disable=SC2086 # a list of flags
-	$cc $cflags -c "$1" -o "$2"
-}
 
 # mutate NAME SED-EXPRESSION
 mutate() {
-	case $chosen in
-	"  " | *" $1 "*) ;;
-	*) return 0 ;;
-	esac
-
-	sed -E "$2" "$src/fs/core/commit.c" >"$tmp/mutant.c"
-	if cmp -s "$src/fs/core/commit.c" "$tmp/mutant.c"; then
-		echo "$1: no longer applies: $2" >&2
-		exit 2
-	fi
-	compile "$tmp/mutant.c" "$tmp/mutant.o"
+	is_chosen "$1" || return 0
+	make_mutant "$1" commit "$2"
 	$cc "$tmp"/other-*.o "$tmp/mutant.o" -o "$tmp/mutant"
 	if timeout 120 "$tmp/mutant" 1 "$seeds" >"$tmp/log" 2>&1; then
-		echo "NOT CAUGHT  $1"
-		failed=$((failed + 1))
+		missed "$1"
 	else
-		caught=$((caught + 1))
-		echo "caught      $1: $(grep -aE 'violated|ssertion' \
-			"$tmp/log" | head -n 1)"
+		bitten "$1"
 	fi
 }
 
-n=0
-for file in fs/base/buf.c fs/base/error.c tests/sim/sim_commit.c; do
-	n=$((n + 1))
-	compile "$src/$file" "$tmp/other-$n.o"
-done
+compile_others fs/base/buf.c fs/base/error.c tests/sim/sim_commit.c
 compile "$src/fs/core/commit.c" "$tmp/plain.o"
 $cc "$tmp"/*.o -o "$tmp/plain"
 rm "$tmp/plain.o"
@@ -140,5 +109,4 @@ mutate unlinked-is-sent \
 mutate conflict-sets-anyway \
 	's/return give_up\(commit, -ESTALE\);$/return put_off(commit, -ESTALE);/'
 
-echo "$caught caught, $failed not"
-[ "$failed" -eq 0 ]
+finish

@@ -3,27 +3,12 @@
 # recipe. Each mutation is a mistake that shows what is not so, or keeps it.
 #
 #	tests/sim/mutate_cover.sh [NAME...]	(all by default; CC is honoured)
-#
-# A mutation that changes nothing, or does not compile, is an error of this
-# script: the source has moved on, and the mutation must follow it.
 set -eu
 
-src=$(cd "$(dirname "$0")/../.." && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+# shellcheck source=tests/sim/mutating.sh
+. "$(dirname "$0")/mutating.sh"
 
-cc=${CC:-cc}
-cflags="-std=gnu17 -D_GNU_SOURCE -O1 -I$src"
 runs=${RUNS:-1000}
-chosen=" $* "
-caught=0
-failed=0
-
-compile() { # SOURCE OBJECT
-	# shellcheck disable=SC2086 # a list of flags
-	$cc $cflags -c "$1" -o "$2"
-}
 
 # bites PROGRAM: in one of the two ways to be without a connection.
 bites() {
@@ -33,38 +18,22 @@ bites() {
 
 # mutate NAME FILE SED-EXPRESSION
 mutate() {
-	case $chosen in
-	"  " | *" $1 "*) ;;
-	*) return 0 ;;
-	esac
-
-	sed -E "$3" "$src/fs/core/$2.c" >"$tmp/mutant.c"
-	if cmp -s "$src/fs/core/$2.c" "$tmp/mutant.c"; then
-		echo "$1: no longer applies: $3" >&2
-		exit 2
-	fi
-	compile "$tmp/mutant.c" "$tmp/mutant.o"
+	is_chosen "$1" || return 0
+	make_mutant "$1" "$2" "$3"
 	case $2 in
 	cover) plain=$tmp/tree.o ;;
 	*) plain=$tmp/cover.o ;;
 	esac
 	$cc "$tmp"/other-*.o "$plain" "$tmp/mutant.o" -o "$tmp/mutant"
 	if bites "$tmp/mutant"; then
-		caught=$((caught + 1))
-		echo "caught      $1: $(grep -aE 'violated|ssertion' \
-			"$tmp/log" | head -n 1)"
+		bitten "$1"
 	else
-		echo "NOT CAUGHT  $1"
-		failed=$((failed + 1))
+		missed "$1"
 	fi
 }
 
-n=0
-for file in fs/base/buf.c fs/base/hash.c fs/core/attr.c \
-	tests/sim/cover_sim.c tests/sim/cover_server.c; do
-	n=$((n + 1))
-	compile "$src/$file" "$tmp/other-$n.o"
-done
+compile_others fs/base/buf.c fs/base/hash.c fs/core/attr.c \
+	tests/sim/cover_sim.c tests/sim/cover_server.c
 compile "$src/fs/core/cover.c" "$tmp/cover.o"
 compile "$src/fs/core/tree.c" "$tmp/tree.o"
 $cc "$tmp"/*.o -o "$tmp/plain"
@@ -138,5 +107,4 @@ mutate another-type-is-the-same tree \
 mutate older-replies-are-believed tree \
 	's/if \(!is_older\(stat, \&node->stat\)\)/if (is_older(stat, \&node->stat) || node->stat.czxid == 0)/'
 
-echo "$caught caught, $failed not"
-[ "$failed" -eq 0 ]
+finish

@@ -5,32 +5,17 @@
 # seldom are found by tests/unit/test_lease.c.
 #
 #	tests/sim/mutate_lease.sh [NAME...]	(all by default; CC is honoured)
-#
-# A mutation that changes nothing, or does not compile, is an error of this
-# script: the source has moved on, and the mutation must follow it.
 set -eu
 
-src=$(cd "$(dirname "$0")/../.." && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+# shellcheck source=tests/sim/mutating.sh
+. "$(dirname "$0")/mutating.sh"
 
-cc=${CC:-cc}
-cflags="-std=gnu17 -D_GNU_SOURCE -O1 -I$src"
 runs=${RUNS:-100}
 seed=${SEED:-1}
-chosen=" $* "
-caught=0
-failed=0
 
 others="tests/sim/lease_sim.c tests/sim/lease_event.c
 	tests/sim/lease_ensemble.c tests/sim/lease_daemon.c
 	tests/sim/lease_trouble.c tests/sim/lease_check.c"
-
-compile() { # SOURCE OBJECT
-	# shellcheck disable=SC2086 # a list of flags
-	$cc $cflags -c "$1" -o "$2"
-}
 
 # Runs all configurations, shortly and then at length; fails with the first that
 # fails.
@@ -47,33 +32,18 @@ simulate() { # PROGRAM LOG
 
 # mutate NAME SED-EXPRESSION
 mutate() {
-	case $chosen in
-	"  " | *" $1 "*) ;;
-	*) return 0 ;;
-	esac
-
-	sed -E "$2" "$src/fs/core/lease.c" >"$tmp/mutant.c"
-	if cmp -s "$src/fs/core/lease.c" "$tmp/mutant.c"; then
-		echo "$1: no longer applies: $2" >&2
-		exit 2
-	fi
-	compile "$tmp/mutant.c" "$tmp/mutant.o"
+	is_chosen "$1" || return 0
+	make_mutant "$1" lease "$2"
 	$cc "$tmp"/other-*.o "$tmp/mutant.o" -o "$tmp/mutant"
 	if simulate "$tmp/mutant" "$tmp/log"; then
-		echo "NOT CAUGHT  $1"
-		failed=$((failed + 1))
+		missed "$1"
 	else
-		caught=$((caught + 1))
-		echo "caught      $1: $(grep -aE 'FAILED|ssertion' \
-			"$tmp/log" | head -n 1)"
+		bitten "$1"
 	fi
 }
 
-n=0
-for file in $others; do
-	n=$((n + 1))
-	compile "$src/$file" "$tmp/other-$n.o"
-done
+# shellcheck disable=SC2086 # a list of files
+compile_others $others
 compile "$src/fs/core/lease.c" "$tmp/plain.o"
 $cc "$tmp"/*.o -o "$tmp/plain"
 rm "$tmp/plain.o"
@@ -168,5 +138,4 @@ mutate deadline-too-late \
 mutate deadline-too-early \
 	's/return zkfs_clock_earlier\(due_ms, (.*)\);/return zkfs_clock_earlier(due_ms, \1 - 1);/'
 
-echo "$caught caught, $failed not"
-[ "$failed" -eq 0 ]
+finish

@@ -4,43 +4,19 @@
 # or tells what is not so.
 #
 #	tests/sim/mutate_moves.sh [FILE:NAME...]	(all by default; CC is honoured)
-#
-# A mutation that changes nothing, or does not compile, is an error of this
-# script: the source has moved on, and the mutation must follow it.
 set -eu
 
-src=$(cd "$(dirname "$0")/../.." && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+# shellcheck source=tests/sim/mutating.sh
+. "$(dirname "$0")/mutating.sh"
 
-cc=${CC:-cc}
-cflags="-std=gnu17 -D_GNU_SOURCE -O1 -I$src"
 seeds=${SEEDS:-5000}
 parts="move rewrite outcome"
-chosen=" $* "
-caught=0
-failed=0
-
-compile() { # SOURCE OBJECT
-	# shellcheck disable=SC2086 # a list of flags
-	$cc $cflags -c "$1" -o "$2"
-}
 
 # mutate PART:NAME SED-EXPRESSION
 mutate() {
-	case $chosen in
-	"  " | *" $1 "*) ;;
-	*) return 0 ;;
-	esac
-
+	is_chosen "$1" || return 0
 	part=${1%%:*}
-	sed -E "$2" "$src/fs/core/$part.c" >"$tmp/mutant.c"
-	if cmp -s "$src/fs/core/$part.c" "$tmp/mutant.c"; then
-		echo "$1: no longer applies: $2" >&2
-		exit 2
-	fi
-	compile "$tmp/mutant.c" "$tmp/mutant.o"
+	make_mutant "$1" "$part" "$2"
 	others=
 	for other in $parts; do
 		[ "$other" = "$part" ] || others="$others $tmp/$other.o"
@@ -48,12 +24,9 @@ mutate() {
 	# shellcheck disable=SC2086 # a list of files
 	$cc "$tmp/sim.o" "$tmp/error.o" $others "$tmp/mutant.o" -o "$tmp/mutant"
 	if timeout 60 "$tmp/mutant" 1 "$seeds" >"$tmp/log" 2>&1; then
-		echo "NOT CAUGHT  $1"
-		failed=$((failed + 1))
+		missed "$1"
 	else
-		caught=$((caught + 1))
-		echo "caught      $1: $(grep -aE 'violated|ssertion' \
-			"$tmp/log" | head -n 1)"
+		bitten "$1"
 	fi
 }
 
@@ -128,5 +101,4 @@ mutate rewrite:gone-is-not-done \
 mutate rewrite:conflict-is-done \
 	's/if \(error == ZKFS_E_BADVERSION \|\|/if (error == ZKFS_E_BADVERSION) return ZKFS_REWRITE_DONE; if (/'
 
-echo "$caught caught, $failed not"
-[ "$failed" -eq 0 ]
+finish

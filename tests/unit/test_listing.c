@@ -45,6 +45,10 @@ static void test_in_order(void **state)
 	(void)state;
 	make(&names, 0);
 	assert_true(names.entries[0].place > 2); /* "." and ".." */
+	/* Whatever else is listed. */
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(names.entries[i].place,
+				 zkfs_listing_place(names.entries[i].name));
 	for (size_t i = 1; i < N; i++)
 		assert_true(names.entries[i - 1].place <
 			    names.entries[i].place);
