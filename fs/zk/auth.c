@@ -10,15 +10,6 @@
 #include "fs/base/util.h"
 #include "fs/zk/secret.h"
 
-static int fail(int r, const char *what, char *words, size_t words_len)
-{
-	if (what)
-		(void)snprintf(words, words_len, "%s", what);
-	else
-		(void)snprintf(words, words_len, "%s", strerror(-r));
-	return r;
-}
-
 static int add(struct zkfs_auth *auth, const char *scheme, size_t scheme_len,
 	       const char *credentials)
 {
@@ -62,8 +53,10 @@ static int parse_line(struct zkfs_auth *auth, char *line, size_t number,
 			       "line %zu: digest is USER:PASSWORD", number);
 		return -EINVAL;
 	}
-	if (add(auth, scheme, scheme_len, credentials) < 0)
-		return fail(-ENOMEM, NULL, words, words_len);
+	if (add(auth, scheme, scheme_len, credentials) < 0) {
+		(void)snprintf(words, words_len, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -73,8 +66,10 @@ static int parse(struct zkfs_auth *auth, char *text, size_t len, char *words,
 	size_t number = 0;
 	char *line = text;
 
-	if (memchr(text, '\0', len))
-		return fail(-EINVAL, "contains a NUL byte", words, words_len);
+	if (memchr(text, '\0', len)) {
+		(void)snprintf(words, words_len, "contains a NUL byte");
+		return -EINVAL;
+	}
 	while (line) {
 		char *end = strchr(line, '\n');
 		int r;

@@ -94,11 +94,6 @@ all_well() {
 	all_vote
 }
 
-# sure COMMAND...: zk's answer, also when its own server has just died.
-sure() {
-	within 40 zk "$@" 2>/dev/null
-}
-
 # The number of the server that leads; or of one that follows.
 leader() {
 	mode_is leader

@@ -63,3 +63,22 @@ start_ensemble() {
 		within 60 server_votes "$i"
 	done
 }
+
+# sure COMMAND...: zk's answer, also when its own server has just died.
+sure() {
+	within 40 zk "$@" 2>/dev/null
+}
+
+has_data() {
+	[ "$(sure get /f)" = "$1" ]
+}
+
+# A change while something is wrong: it must be done, and once.
+writes() {
+	local before
+
+	before=$(sure stat /f version)
+	PY_LIMIT=50 py 'spew(A[0], A[1].encode())' "$A/f" "$1"
+	is "$(sure get /f)" "$1"
+	is "$(sure stat /f version)" $((before + 1))
+}

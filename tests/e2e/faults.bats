@@ -8,16 +8,6 @@ load proxy
 load ensemble
 load cluster
 
-# A change while something is wrong: it must be done, and once.
-writes() {
-	local before
-
-	before=$(sure stat /f version)
-	PY_LIMIT=50 py 'spew(A[0], A[1].encode())' "$A/f" "$1"
-	is "$(sure get /f)" "$1"
-	is "$(sure stat /f version)" $((before + 1))
-}
-
 # -- servers -----------------------------------------------------------------
 
 @test "faults: a server that hangs is left, with the session" {
@@ -123,10 +113,6 @@ writes() {
 	order cut
 	writes new
 	is "$(sessions_of A)" 1
-}
-
-has_data() {
-	[ "$(sure get /f)" = "$1" ]
 }
 
 @test "faults: what the server says is lost: it is found out what was done" {

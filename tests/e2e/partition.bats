@@ -130,20 +130,6 @@ sessions_of() {
 	grep -c 'new session' "$BATS_TEST_TMPDIR/$1.log"
 }
 
-sure() {
-	within 40 zk "$@" 2>/dev/null
-}
-
-# A change while something is wrong: it must be done, and once.
-writes() {
-	local before
-
-	before=$(sure stat /f version)
-	PY_LIMIT=50 py 'spew(A[0], A[1].encode())' "$A/f" "$1"
-	is "$(sure get /f)" "$1"
-	is "$(sure stat /f version)" $((before + 1))
-}
-
 # The two other servers.
 others() {
 	echo $(($1 % 3 + 1)) $((($1 + 1) % 3 + 1))
@@ -279,10 +265,6 @@ os.fsync(fd)' "$A/f"
 	is "$(sure stat /f version)" 1
 	[ "$(server_of A)" != "$n" ]
 	is "$(sessions_of A)" 1
-}
-
-has_data() {
-	[ "$(sure get /f)" = "$1" ]
 }
 
 @test "partition: a server that is not reached, and another: the third does it" {
