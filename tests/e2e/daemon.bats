@@ -536,7 +536,13 @@ both_connected() {
 	exec 8<>"$A/locks/x/me"
 	# The lock itself lasts for some seconds more.
 	py 'os.kill(int(A[0]), signal.SIGSTOP)
-if not within(5, lambda: err(os.write, 8, b"x") == "ETIMEDOUT"):
+def refused():
+    said = err(os.write, 8, b"x")
+    if said == "EIO":
+        sys.exit("EIO is for a lock that is lost")
+    return said == "ETIMEDOUT"
+
+if not within(5, refused):
     sys.exit("the write has not failed")' "$OWN_PID"
 	kill -CONT "$OWN_PID"
 	within 20 test -e "$A/locks/x/me"
