@@ -204,6 +204,27 @@ static int fill_blocker(struct zkfs_lockq *lockq,
 	return 0;
 }
 
+/* A name of ours is watched by its child list, which is empty for ever: the
+ * server fires that watch behind those on its data (DataTree.deleteNode()), so
+ * that who waits for us hears of our release before we do; and no note of ours
+ * fires it. */
+void zkfs_lockq_fill_name(const struct zkfs_lockq *lockq,
+			  struct zkfs_lockq_request *req, size_t name)
+{
+	req->kind = lockq->own_hidden ? ZKFS_ZK_EXISTS : ZKFS_ZK_CHILDREN;
+	req->path = lockq->own.names[name].path;
+}
+
+bool zkfs_lockq_name_hidden(struct zkfs_lockq *lockq,
+			    const struct zkfs_zk_reply *reply)
+{
+	bool first = reply->error == ZKFS_E_NOAUTH && !lockq->own_hidden;
+
+	if (first)
+		lockq->own_hidden = true;
+	return first;
+}
+
 static int fill(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
 {
 	req->path = lockq->config.lock;
@@ -220,8 +241,7 @@ static int fill(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
 	case ZKFS_LOCKQ_ASK_BLOCKER:
 		return fill_blocker(lockq, req);
 	case ZKFS_LOCKQ_ASK_OWN:
-		req->kind = ZKFS_ZK_EXISTS;
-		req->path = lockq->own.names[0].path;
+		zkfs_lockq_fill_name(lockq, req, 0);
 		req->watch = true;
 		lockq->own_watched = true;
 		break;

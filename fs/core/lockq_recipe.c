@@ -219,7 +219,8 @@ static void reply_own(struct zkfs_lockq *lockq,
 		lockq->own_watched = false;
 		lockq->held_back[ZKFS_LOCKQ_ASK_OWN] =
 			reply->error != ZKFS_E_TIMEDOUT &&
-			reply->error != ZKFS_E_LOST;
+			reply->error != ZKFS_E_LOST &&
+			!zkfs_lockq_name_hidden(lockq, reply);
 		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_OWN);
 		break;
 	}

@@ -250,7 +250,6 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 		return;
 	}
 	(void)look_for_loss(req, fi);
-	zkfs_reply_now(req, ZKFS_OP_RELEASE, 0);
 	zkfs_flock_released(fs, fi->fh, fi->lock_owner);
 	switch (handle->kind) {
 	case ZKFS_HANDLE_FILE:
@@ -258,6 +257,9 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 		break;
 	case ZKFS_HANDLE_LOCK:
 		zkfs_hold_drop(fs, handle);
+		/* The next in the queue waits for this, and nobody for the
+		 * reply. */
+		zkfs_zk_push(fs->zk);
 		break;
 	case ZKFS_HANDLE_TEXT:
 		zkfs_textfile_drop(fs, handle);
@@ -265,6 +267,7 @@ static void on_release(fuse_req_t req, fuse_ino_t ino,
 	case ZKFS_HANDLE_DIR:
 		break; /* comes as RELEASEDIR */
 	}
+	zkfs_reply_now(req, ZKFS_OP_RELEASE, 0);
 }
 
 static void on_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,

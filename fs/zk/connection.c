@@ -91,6 +91,10 @@ void zkfs_connection_receive(struct zkfs_zk *zk, short revents)
 {
 	int events = 0;
 
+	if (revents & POLLOUT && !zkfs_guard_flush(zk->fd)) {
+		cut(zk);
+		return;
+	}
 	if (revents & (POLLIN | POLLERR | POLLHUP) ||
 	    zkfs_connection_pending(zk))
 		events |= ZOOKEEPER_READ;

@@ -19,6 +19,7 @@
 #include "fs/base/list.h"
 #include "fs/base/log.h"
 #include "fs/base/util.h"
+#include "fs/zk/channel.h"
 #include "fs/zk/packet.h"
 #include "fs/zk/tls.h"
 
@@ -55,6 +56,7 @@ struct guard {
 	struct frame out, in;
 	unsigned char *packet; /* in */
 	size_t n_given;	       /* of it, to the library */
+	struct zkfs_channel channel;
 	struct zkfs_link link;
 	/* Those without an answer, in their order: from first to last, each
 	 * modulo the room. No memory has to be had for one. */
@@ -231,7 +233,11 @@ short zkfs_guard_events(int fd, short events)
 {
 	const struct guard *guard = find(fd);
 
-	return guard && guard->wants ? guard->wants : events;
+	if (guard && guard->wants)
+		return guard->wants;
+	if (guard && zkfs_channel_stalled(&guard->channel))
+		events |= POLLOUT;
+	return events;
 }
 
 void zkfs_guard_unanswered(int fd)
@@ -248,7 +254,23 @@ bool zkfs_guard_pending(int fd)
 {
 	const struct guard *guard = find(fd);
 
-	return guard && guard->stream && zkfs_tls_stream_pending(guard->stream);
+	return guard &&
+	       (guard->broken || zkfs_channel_pending(&guard->channel));
+}
+
+void zkfs_guard_hold(int fd)
+{
+	struct guard *guard = find(fd);
+
+	if (guard)
+		zkfs_channel_hold(&guard->channel);
+}
+
+bool zkfs_guard_flush(int fd)
+{
+	struct guard *guard = find(fd);
+
+	return !guard || zkfs_channel_flush(&guard->channel);
 }
 
 /* Fills the length from `size` bytes; returns how many were its. */
@@ -345,19 +367,11 @@ static bool is_sound(struct guard *guard)
 		packet, len, &guard->requests[guard->first++ % REQUESTS_MAX]);
 }
 
-static ssize_t receive_plain(int fd, void *buf, size_t size, int flags)
+static ssize_t receive(struct guard *guard, void *buf, size_t size)
 {
-	return syscall(SYS_recvfrom, fd, buf, size, flags, NULL, NULL);
-}
+	ssize_t n = zkfs_channel_recv(&guard->channel, buf, size);
 
-static ssize_t receive(const struct guard *guard, void *buf, size_t size)
-{
-	ssize_t n;
-
-	if (!guard->stream)
-		return receive_plain(guard->fd, buf, size, 0);
-	n = zkfs_tls_stream_recv(guard->stream, buf, size);
-	if (n < 0)
+	if (n < 0 && guard->stream)
 		note_tls_end(guard);
 	return n;
 }
@@ -446,14 +460,16 @@ static struct guard *guard_new(int fd)
 		return NULL;
 	guard->fd = fd;
 	zkfs_list_append(&guards, &guard->link);
-	if (!connects_tls)
-		return guard;
-	guard->wants = POLLOUT;
-	guard->stream = zkfs_tls_stream_new(connects_tls, fd);
-	if (guard->stream)
-		return guard;
-	guard_free(guard);
-	return NULL;
+	if (connects_tls) {
+		guard->wants = POLLOUT;
+		guard->stream = zkfs_tls_stream_new(connects_tls, fd);
+		if (!guard->stream) {
+			guard_free(guard);
+			return NULL;
+		}
+	}
+	zkfs_channel_init(&guard->channel, fd, guard->stream);
+	return guard;
 }
 
 int guarded_connect(int fd, const struct sockaddr *address, socklen_t len)
@@ -483,11 +499,10 @@ exported ssize_t send(int fd, const void *buf, size_t size, int flags)
 	struct guard *guard = find(fd);
 	ssize_t n;
 
-	if (guard && guard->stream)
-		n = zkfs_tls_stream_send(guard->stream, buf, size);
-	else
-		n = syscall(SYS_sendto, fd, buf, size, flags, NULL, 0);
-	if (guard && n > 0)
+	if (!guard)
+		return syscall(SYS_sendto, fd, buf, size, flags, NULL, 0);
+	n = zkfs_channel_send(&guard->channel, buf, size);
+	if (n > 0)
 		note_sent(guard, buf, size, (size_t)n);
 	return n;
 }
@@ -497,7 +512,7 @@ exported ssize_t recv(int fd, void *buf, size_t size, int flags)
 	struct guard *guard = find(fd);
 
 	if (!guard)
-		return receive_plain(fd, buf, size, flags);
+		return syscall(SYS_recvfrom, fd, buf, size, flags, NULL, NULL);
 	if (guard->broken)
 		return 0;
 	return guard->in.n_length < LENGTH ? receive_length(guard, buf, size)

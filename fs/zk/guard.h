@@ -35,6 +35,11 @@ short zkfs_guard_events(int fd, short events);
 /* There is something for the library to receive of which poll(2) does not
  * tell. */
 bool zkfs_guard_pending(int fd);
+/* What the library sends goes out together, with zkfs_guard_flush(), which is
+ * also due when poll(2) tells of room (fs/zk/channel). False: the connection is
+ * to be cut. */
+void zkfs_guard_hold(int fd);
+bool zkfs_guard_flush(int fd);
 
 /* The connection is about to be cut, as no server answers there. */
 void zkfs_guard_unanswered(int fd);

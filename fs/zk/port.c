@@ -6,6 +6,7 @@
 #include "fs/base/list.h"
 #include "fs/zk/call.h"
 #include "fs/zk/private.h"
+#include "fs/zk/send.h"
 #include "fs/zk/size.h"
 
 void zkfs_zk_submit(struct zkfs_zk *zk, struct zkfs_zk_req *req)
@@ -25,6 +26,11 @@ void zkfs_zk_submit(struct zkfs_zk *zk, struct zkfs_zk_req *req)
 		error = ZKFS_E_AUTHFAILED;
 	if (error != ZKFS_E_OK)
 		zkfs_outbox_decide(&zk->outbox, req, error);
+}
+
+void zkfs_zk_push(struct zkfs_zk *zk)
+{
+	zkfs_send_pump(zk);
 }
 
 void zkfs_zk_cancel(struct zkfs_zk *zk, struct zkfs_zk_req *req)

@@ -1,16 +1,14 @@
 /* send: see send.h. */
 #include "fs/zk/send.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "fs/base/util.h"
 #include "fs/zk/acl.h"
 #include "fs/zk/call.h"
 #include "fs/zk/completion.h"
+#include "fs/zk/guard.h"
 #include "fs/zk/private.h"
 #include "fs/zk/retry.h"
 #include "fs/zk/size.h"
@@ -273,15 +271,6 @@ bool zkfs_send_ready(const struct zkfs_zk *zk)
 	return has_room(zk) && zkfs_outbox_first(&zk->outbox);
 }
 
-/* The library sends each request at once, and in two pieces, each of which
- * wakes the server: what goes out in one turn goes out together. */
-static void hold_together(const struct zkfs_zk *zk, int hold)
-{
-	if (zk->fd >= 0)
-		(void)setsockopt(zk->fd, IPPROTO_TCP, TCP_CORK, &hold,
-				 sizeof(hold));
-}
-
 static void send_all(struct zkfs_zk *zk)
 {
 	while (has_room(zk)) {
@@ -304,11 +293,9 @@ static void send_all(struct zkfs_zk *zk)
 
 void zkfs_send_pump(struct zkfs_zk *zk)
 {
-	if (!has_room(zk) || !zkfs_outbox_first(&zk->outbox)) {
-		send_all(zk);
-		return;
-	}
-	hold_together(zk, 1);
+	/* All requests of one turn wake the server once. */
+	zkfs_guard_hold(zk->fd);
 	send_all(zk);
-	hold_together(zk, 0);
+	if (!zkfs_guard_flush(zk->fd))
+		zk->cut = true;
 }

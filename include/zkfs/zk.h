@@ -173,6 +173,9 @@ struct zkfs_zk_listener {
 };
 
 void zkfs_zk_submit(struct zkfs_zk *zk, struct zkfs_zk_req *req);
+/* Sends what was submitted, as far as that goes, and not only at the end of the
+ * loop's turn: for what others wait for. Not from inside `done`. */
+void zkfs_zk_push(struct zkfs_zk *zk);
 /* Forgets a request: `done` will not be called, its memory and watch are the
  * caller's at once. Harmless on one that is not under way. What was sent may
  * still be executed by the server. */

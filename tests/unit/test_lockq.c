@@ -148,7 +148,8 @@ static void take_join(struct zkfs_lockq *lockq)
 {
 	answer(lockq, JOIN, ZKFS_E_OK);
 	is(lockq, ZKFS_LOCKQ_LISTING);
-	(void)next(lockq, OWNER, "/locks/job/" OWN(3));
+	assert_int_equal(next(lockq, OWNER, "/locks/job/" OWN(3)).kind,
+			 ZKFS_ZK_CHILDREN);
 	silent(lockq);
 }
 
@@ -890,6 +891,26 @@ static void test_own_unanswered(void **state)
 	leave(lockq);
 }
 
+/* What we make may not be ours to read: then EXISTS, at once and from then on;
+ * refused that as well, not at once again. */
+static void test_own_hidden(void **state)
+{
+	struct zkfs_lockq *lockq = join();
+
+	list(lockq, OURS);
+	answer(lockq, OWNER, ZKFS_E_NOAUTH);
+	assert_int_equal(next(lockq, OWNER, "/locks/job/" OWN(3)).kind,
+			 ZKFS_ZK_EXISTS);
+	answer(lockq, OWNER, ZKFS_E_OK);
+	assert_int_equal(zkfs_lockq_token(lockq), 0x1234);
+	zkfs_lockq_fired(lockq, OWNER, ZKFS_ZK_UNWATCHED);
+	zkfs_lockq_session(lockq, true, GENERATION);
+	assert_int_equal(next(lockq, OWNER, NULL).kind, ZKFS_ZK_EXISTS);
+	answer(lockq, OWNER, ZKFS_E_NOAUTH);
+	silent(lockq);
+	leave(lockq);
+}
+
 static void test_session_over(void **state)
 {
 	struct zkfs_lockq *lockq = hold();
@@ -1251,6 +1272,7 @@ int main(void)
 		cmocka_unit_test(test_own_changed),
 		cmocka_unit_test(test_own_unwatched),
 		cmocka_unit_test(test_own_unanswered),
+		cmocka_unit_test(test_own_hidden),
 		cmocka_unit_test(test_session_over),
 		cmocka_unit_test(test_lease_over),
 		cmocka_unit_test(test_leave_before_anything),
