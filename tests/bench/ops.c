@@ -18,6 +18,7 @@
  *   ops again stat PATH N         stat of a file that is there
  *   ops again absent PATH N       stat of a file that is not there
  *   ops again read PATH N         open, read to the end, close
+ *   ops again once PATH N         open, read(2), close
  *   ops again try PATH N          open with O_NONBLOCK of a lock that another
  *                                 has
  *
@@ -68,6 +69,17 @@ static void read_file(const char *path)
 		err(1, "read %s", path);
 	if (len == 0)
 		errx(1, "%s is empty", path);
+	close_or_die(path, fd);
+}
+
+/* As who knows from fstat(2), or from the format, that this is all. */
+static void read_file_once(const char *path)
+{
+	char buf[4096];
+	int fd = open_or_die(path, O_RDONLY);
+
+	if (read(fd, buf, sizeof(buf)) <= 0)
+		errx(1, "%s cannot be read, or is empty", path);
 	close_or_die(path, fd);
 }
 
@@ -226,8 +238,8 @@ static const struct op series[] = {
 };
 
 static const struct op repeated[] = {
-	{"ask", ask_daemon}, {"stat", stat_file}, {"absent", stat_absent},
-	{"read", read_file}, {"try", try_lock},
+	{"ask", ask_daemon}, {"stat", stat_file},      {"absent", stat_absent},
+	{"read", read_file}, {"once", read_file_once}, {"try", try_lock},
 };
 
 static const struct op single[] = {

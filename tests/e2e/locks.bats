@@ -408,8 +408,9 @@ gives_back() {
 	zk_mount A
 	exec 8>"$A/locks/x/first"
 	gives_back
+	# The second list is that of our own name, for its watch.
 	for name in me me other me; do
-		AFTERWARDS=gives_back costs 1 1 takes "$A/locks/x/$name"
+		AFTERWARDS=gives_back costs 2 1 takes "$A/locks/x/$name"
 		looks_absent "$A/locks/x/nobody"
 		gives_back
 		looks_absent "$A/locks/x/$name"
