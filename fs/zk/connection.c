@@ -205,6 +205,12 @@ void zkfs_connection_ask(struct zkfs_zk *zk, int64_t now_ms)
 	if (!zk->zh || zk->torn || (zk->fd < 0 && now_ms < zk->interest_ms))
 		return;
 	rc = interest(zk, &fd, &events, &tv);
+	/* At the end of its list of servers the library waits before it begins
+	 * anew, and so it does when the last of them had served us until now:
+	 * with one server, at each loss. Asked again it does not. */
+	if (rc == ZOK && fd < 0 && zk->prompt)
+		rc = interest(zk, &fd, &events, &tv);
+	zk->prompt = false;
 	if (rc != ZOK) {
 		interest_failed(zk, rc, fd, now_ms);
 		return;

@@ -73,6 +73,7 @@ struct zkfs_zk {
 	unsigned n_cuts;     /* connects cut short since the last success */
 	bool torn;	     /* a send failed; see connection.c */
 	bool cut;	     /* this connection is to be given up */
+	bool prompt;	     /* none was attempted since the last good one */
 
 	struct zkfs_outbox outbox;
 	struct zkfs_link calls; /* zkfs_call.link, in the order of sending */

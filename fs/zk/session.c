@@ -303,6 +303,7 @@ static void forget_watch(void *ctx, const char *path)
 static void entered_reconnecting(struct zkfs_zk *zk)
 {
 	move(zk, ZKFS_SESSION_RECONNECTING);
+	zk->prompt = true;
 	zkfs_warning("lost the connection to %s, session 0x%" PRIx64
 		     "; reconnecting",
 		     zk->server, zk->session_id);

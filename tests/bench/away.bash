@@ -14,8 +14,8 @@ clocked() {
 	keep "$name" "$(compute "(${EPOCHREALTIME/./} - $start) / 1000" %.2f)"
 }
 
-# both NAME COMMAND... -- OURS FLOOR: of it and it.
-both() {
+# in_both NAME COMMAND... -- OURS FLOOR: of it and it.
+in_both() {
 	local name=$1 command=()
 
 	shift
@@ -33,17 +33,17 @@ both() {
 all_of_them() {
 	local state=$1 ours=$scratch/away floor=$scratch/memfs
 
-	both "$state-df" df -- "$ours" "$floor"
-	both "$state-stat" stat -f -- "$ours" "$floor"
-	both "$state-ls" ls -d -- "$ours" "$floor"
-	both "$state-status" cat -- "$ours/.zkfs/status" "$floor/000000"
+	in_both "$state-df" df -- "$ours" "$floor"
+	in_both "$state-stat" stat -f -- "$ours" "$floor"
+	in_both "$state-ls" ls -d -- "$ours" "$floor"
+	in_both "$state-status" cat -- "$ours/.zkfs/status" "$floor/000000"
 }
 
 # gone COMMAND...: takes both away by it.
 gone() {
 	local name
 
-	both "lost-${1##*/}" "$@" -- "$scratch/away" "$scratch/memfs"
+	in_both "lost-${1##*/}" "$@" -- "$scratch/away" "$scratch/memfs"
 	for name in away memfs; do
 		wait "${daemon[$name]}" || die "'$name' has ended with status $?"
 		unset "daemon[$name]"

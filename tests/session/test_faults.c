@@ -257,6 +257,32 @@ static void test_silent_server(void **state)
 	client_close(&client, 1000);
 }
 
+/* The first attempt after a loss is made at once, also where there is no other
+ * server; of those that follow the library sees to it that they do not. */
+static void test_prompt_attempt(void **state)
+{
+	struct client *client = *state;
+
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_int_equal(shutdown(client_fd(client), SHUT_RDWR), 0);
+		while (client->n_losses < i)
+			client_turn(client, SOON_MS);
+		assert_true(client_fd(client) >= 0);
+		client_wait_connected(client, SOON_MS);
+		client_barrier(client);
+	}
+	server_kill(&server);
+	while (client->n_losses < 4)
+		client_turn(client, SOON_MS);
+	while (client_fd(client) >= 0)
+		client_turn(client, SOON_MS);
+	zkfs_session_dispatch(client->zk, 0);
+	assert_true(client_fd(client) < 0);
+	server_start(&server, 0);
+	client_wait_connected(client, SOON_MS);
+	client_check_session(client, 5);
+}
+
 /*
  * Sends that fail.
  */
@@ -406,6 +432,7 @@ int main(void)
 		TEST(test_kill_with_requests_in_flight),
 		TEST(test_cancel_of_what_is_to_be_sent_again),
 		cmocka_unit_test(test_silent_server),
+		TEST(test_prompt_attempt),
 		TEST(test_failed_send),
 		TEST(test_half_a_packet),
 		cmocka_unit_test(test_failed_ping),
