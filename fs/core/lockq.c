@@ -204,25 +204,15 @@ static int fill_blocker(struct zkfs_lockq *lockq,
 	return 0;
 }
 
-/* A name of ours is watched by its child list, which is empty for ever: the
- * server fires that watch behind those on its data (DataTree.deleteNode()), so
- * that who waits for us hears of our release before we do; and no note of ours
- * fires it. */
-void zkfs_lockq_fill_name(const struct zkfs_lockq *lockq,
-			  struct zkfs_lockq_request *req, size_t name)
+/* Watched by its child list, which is empty for ever: the server fires that
+ * watch behind those on its data (DataTree.deleteNode()), so that who waits for
+ * us hears of our release before we do; and no note of ours fires it. */
+static void fill_own(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
 {
 	req->kind = lockq->own_hidden ? ZKFS_ZK_EXISTS : ZKFS_ZK_CHILDREN;
-	req->path = lockq->own.names[name].path;
-}
-
-bool zkfs_lockq_name_hidden(struct zkfs_lockq *lockq,
-			    const struct zkfs_zk_reply *reply)
-{
-	bool first = reply->error == ZKFS_E_NOAUTH && !lockq->own_hidden;
-
-	if (first)
-		lockq->own_hidden = true;
-	return first;
+	req->path = lockq->own.names[0].path;
+	req->watch = true;
+	lockq->own_watched = true;
 }
 
 static int fill(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
@@ -241,9 +231,7 @@ static int fill(struct zkfs_lockq *lockq, struct zkfs_lockq_request *req)
 	case ZKFS_LOCKQ_ASK_BLOCKER:
 		return fill_blocker(lockq, req);
 	case ZKFS_LOCKQ_ASK_OWN:
-		zkfs_lockq_fill_name(lockq, req, 0);
-		req->watch = true;
-		lockq->own_watched = true;
+		fill_own(lockq, req);
 		break;
 	case ZKFS_LOCKQ_ASK_SECOND:
 	case ZKFS_LOCKQ_ASK_THIRD:

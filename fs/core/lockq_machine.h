@@ -67,7 +67,7 @@ struct zkfs_lockq {
 	struct zkfs_lockq_own own;
 	int join_error;	  /* UNKNOWN: what to fail with if nothing is found */
 	bool own_watched; /* ASK_OWN was sent and its watch not lost since */
-	bool own_hidden;  /* we may not read our names: EXISTS needs no right */
+	bool own_hidden;  /* we may not read it: EXISTS needs no right */
 	enum zkfs_lockq_twin twins[ZKFS_NAMES_MAX]; /* but the primary */
 	bool old; /* has waited for a heartbeat or longer */
 	bool has_held;
@@ -122,13 +122,6 @@ void zkfs_lockq_fail(struct zkfs_lockq *lockq, int error);
 void zkfs_lockq_left(struct zkfs_lockq *lockq);
 void zkfs_lockq_lost(struct zkfs_lockq *lockq);
 void zkfs_lockq_try_grant(struct zkfs_lockq *lockq);
-
-/* Asks for own.names[name] by a read that can set its watch. */
-void zkfs_lockq_fill_name(const struct zkfs_lockq *lockq,
-			  struct zkfs_lockq_request *req, size_t name);
-/* The reply to that says that it has to be another read. */
-bool zkfs_lockq_name_hidden(struct zkfs_lockq *lockq,
-			    const struct zkfs_zk_reply *reply);
 
 /* lockq_meet.c */
 

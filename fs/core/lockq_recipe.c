@@ -200,6 +200,17 @@ static void reply_blocker(struct zkfs_lockq *lockq,
 	}
 }
 
+static void own_unknown(struct zkfs_lockq *lockq, enum zkfs_error error)
+{
+	bool hidden = error == ZKFS_E_NOAUTH && !lockq->own_hidden;
+
+	lockq->own_hidden = lockq->own_hidden || hidden;
+	lockq->own_watched = false;
+	lockq->held_back[ZKFS_LOCKQ_ASK_OWN] =
+		error != ZKFS_E_TIMEDOUT && error != ZKFS_E_LOST && !hidden;
+	zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_OWN);
+}
+
 static void reply_own(struct zkfs_lockq *lockq,
 		      const struct zkfs_zk_reply *reply)
 {
@@ -216,12 +227,7 @@ static void reply_own(struct zkfs_lockq *lockq,
 		zkfs_lockq_lost(lockq);
 		break;
 	default:
-		lockq->own_watched = false;
-		lockq->held_back[ZKFS_LOCKQ_ASK_OWN] =
-			reply->error != ZKFS_E_TIMEDOUT &&
-			reply->error != ZKFS_E_LOST &&
-			!zkfs_lockq_name_hidden(lockq, reply);
-		zkfs_lockq_want(lockq, ZKFS_LOCKQ_ASK_OWN);
+		own_unknown(lockq, reply->error);
 		break;
 	}
 }

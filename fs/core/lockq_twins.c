@@ -37,7 +37,8 @@ static enum zkfs_lockq_ask ask_of(size_t name)
 void zkfs_lockq_fill_twin(struct zkfs_lockq *lockq,
 			  struct zkfs_lockq_request *req)
 {
-	zkfs_lockq_fill_name(lockq, req, name_of(req->ask));
+	req->kind = ZKFS_ZK_EXISTS;
+	req->path = lockq->own.names[name_of(req->ask)].path;
 	req->watch = !lockq->clear || lockq->state == ZKFS_LOCKQ_HELD;
 }
 
@@ -58,8 +59,7 @@ void zkfs_lockq_reply_twin(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask,
 		break;
 	default:
 		lockq->held_back[ask] = reply->error != ZKFS_E_TIMEDOUT &&
-					reply->error != ZKFS_E_LOST &&
-					!zkfs_lockq_name_hidden(lockq, reply);
+					reply->error != ZKFS_E_LOST;
 		zkfs_lockq_want(lockq, ask);
 		break;
 	}

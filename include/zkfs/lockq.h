@@ -86,7 +86,7 @@ enum zkfs_lockq_ask {
 	ZKFS_LOCKQ_ASK_BLOCKER, /* GET of path with the blocker's watch */
 	ZKFS_LOCKQ_ASK_OWN,	/* CHILDREN of path with our own watch, or
 				 * EXISTS; its czxid is the token */
-	ZKFS_LOCKQ_ASK_SECOND,	/* the same of another name of ours */
+	ZKFS_LOCKQ_ASK_SECOND,	/* EXISTS of path, of another name of ours */
 	ZKFS_LOCKQ_ASK_THIRD,	/* the same */
 	ZKFS_LOCKQ_ASK_DIR,	/* GET of path, before leaving */
 	ZKFS_LOCKQ_ASK_ACL,	/* GET_ACL of path, the same */

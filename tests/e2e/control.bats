@@ -533,10 +533,10 @@ differs() {
 		waiters+=($!)
 	done
 	zk await_children /locks/x 21 10 >/dev/null
-	# A contender watches itself and the one before it.
+	# A contender watches itself, by its own list, and the one before it.
 	within 10 has_asked get 6
 	asked multi 6
-	asked children 0
+	asked children 6
 	before
 	exec 8<&-
 	wait "${waiters[@]}"

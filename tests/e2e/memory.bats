@@ -7,25 +7,11 @@
 
 load lib
 load proxy
-
-stride=${ZKFS_STARVE_STRIDE:-6}
+load starving
 
 setup() {
 	e2e_setup
-	limit $((30 + 600 / stride))
-	export ZKFS_FAULT=$BATS_TEST_TMPDIR/memory
-	head -c 32 /dev/zero >"$ZKFS_FAULT"
-	ZKFS=$ZKFS_BUILD/tests/fault/zkfs
-}
-
-# starve MOUNTPOINT ARGUMENT...
-starve() {
-	local mount=$1
-
-	shift
-	timeout $((20 + 600 / stride)) /usr/bin/python3 "$E2E_DIR/starve" \
-		--source "$SOURCE" --mount "$mount" --memory "$ZKFS_FAULT" \
-		--stride "$stride" "$@" 3>&- 4>&-
+	starving_setup
 }
 
 @test "memory: a request gets ENOMEM, and the next one is as ever" {

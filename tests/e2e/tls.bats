@@ -5,6 +5,8 @@
 
 load lib
 load ensemble
+load proxy
+load starving
 load tls
 
 # tls_refused WORDS SECONDS OPTIONS [HOST:PORT]: the mount must fail, say WORDS,
@@ -218,4 +220,16 @@ run_stunnel() {
 	is "$(cat "$C/f")" 2
 	tls_refused "does it want a certificate (certfile)?" 8 \
 		"tls,cafile=$TLS/ca.pem"
+}
+
+# Catches: an assertion, a connection without TLS, half of a certificate taken.
+@test "tls: memory that is short ends a start in a line, a connection in the next" {
+	starving_setup
+	mkdir m
+	SOURCE=localhost:$TLS_PORT$TREE starve "$PWD/m" --start "$ZKFS" \
+		--options "session_timeout=12,tls,cafile=$TLS/ca.pem,certfile=$TLS/client.pem,keyfile=$TLS/client.key"
+	start_proxy "$TLS_PORT"
+	order blind
+	tls_mount A session_timeout=6 "localhost:${PROXY_PORTS[0]}"
+	starve "$A" --pid "${MOUNT_PID[A]}" --orders "$PROXY_ORDERS" Reconnect
 }

@@ -38,7 +38,7 @@ static void looks(struct zkfs_lockq *lockq, enum zkfs_lockq_ask ask, bool watch)
 {
 	struct zkfs_lockq_request request = next(lockq, ask);
 
-	assert_int_equal(request.kind, ZKFS_ZK_CHILDREN);
+	assert_int_equal(request.kind, ZKFS_ZK_EXISTS);
 	assert_int_equal(request.watch, watch);
 	assert_non_null(strstr(request.path,
 			       ask == SECOND ? "kazoo__lock__" : "__WRIT__"));

@@ -15,6 +15,7 @@ it the N-th one only (from 1):
   swallow, accept  connections are ended, and new ones get no answer at all,
                    not even that of the kernel (its queue is full)
   delay MS         each reply is late by so much
+  blind            new connections are of bytes, not of packets: for TLS
   lose request N   the next N changes do not reach the server, and end their
   lose reply N     connection; or they do, and their replies do not come back
   hold request     the next change, and all behind it, until "go"; or its reply
@@ -47,6 +48,7 @@ class Orders:
     def __init__(self, way):
         self.way = way
         self.mute = False
+        self.blind = False
         self.delay = 0
         self.lose = {"request": 0, "reply": 0}
         self.hold = {"request": 0, "reply": 0, "rest": 0}
@@ -152,6 +154,11 @@ class Link:
                 self.last.remove(xid)
                 await self.orders.held()
 
+    async def bytes(self, source, target):
+        while data := await source[0].read(1 << 16):
+            target[1].write(data)
+            await target[1].drain()
+
     async def run(self):
         async def pump(work):
             try:
@@ -159,8 +166,10 @@ class Link:
             except (OSError, asyncio.IncompleteReadError):
                 pass
 
-        requests = asyncio.ensure_future(pump(self.requests()))
-        replies = asyncio.ensure_future(pump(self.replies()))
+        ways = (self.bytes(self.client, self.server),
+                self.bytes(self.server, self.client)) if self.orders.blind \
+            else (self.requests(), self.replies())
+        requests, replies = (asyncio.ensure_future(pump(way)) for way in ways)
         await asyncio.wait([requests, replies],
                            return_when=asyncio.FIRST_COMPLETED)
         if requests.done() and self.lost:
@@ -261,6 +270,8 @@ class Way:
             if not self.server:
                 await self.stop()
                 await self.listen()
+        elif words == ["blind"]:
+            orders.blind = True
         elif words[0] == "delay":
             orders.delay = float(words[1])
         elif words[0] == "lose":

@@ -46,9 +46,10 @@ def check_failed(path, status, said):
 def one(settings, memory, number):
     """Returns whether an allocation has failed."""
     path = settings.mount
+    options = ["-o", settings.options] if settings.options else []
     memory.arm(number)
     with subprocess.Popen(
-            [settings.start, "-f", settings.source, path],
+            [settings.start, "-f", *options, settings.source, path],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         wait_for("it is mounted, or has ended",
                  lambda: process.poll() is not None or is_mounted(path))
