@@ -54,15 +54,20 @@ fails() {
 }
 
 # within SECONDS COMMAND...: tries until it succeeds; for what has no event
-# that a shell could wait for.
+# that a shell could wait for. A look costs some processes: the longer it takes,
+# the less often.
 within() {
-	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local start=${EPOCHREALTIME/./} limit=$(($1 * 1000000)) spent pause
 
 	shift
 	until "$@"; do
-		[ "${EPOCHREALTIME/./}" -lt "$deadline" ] ||
+		spent=$((${EPOCHREALTIME/./} - start))
+		[ "$spent" -lt "$limit" ] ||
 			fail "not in time: $*" || return 1
-		read -rt 0.02 <>"$E2E_IDLE" || :
+		pause=$((20000 + spent / 8))
+		[ "$pause" -le 250000 ] || pause=250000
+		printf -v pause 0.%06d "$pause"
+		read -rt "$pause" <>"$E2E_IDLE" || :
 	done
 }
 
