@@ -178,7 +178,8 @@ static void test_full(void **state)
 	assert_false(it.channel.failed);
 }
 
-/* What was taken and cannot be sent is the end, and poll(2) need not tell. */
+/* What was taken and cannot be sent is the end, whatever can be received still,
+ * and poll(2) need not tell. */
 static void test_broken(void **state)
 {
 	unsigned char byte;
@@ -186,7 +187,8 @@ static void test_broken(void **state)
 	(void)state;
 	zkfs_channel_hold(&it.channel);
 	assert_int_equal(give(0, 4), 4);
-	(void)close(it.peer);
+	assert_int_equal(write(it.peer, "x", 1), 1);
+	assert_int_equal(shutdown(it.channel.fd, SHUT_WR), 0);
 	assert_false(zkfs_channel_pending(&it.channel));
 	assert_false(zkfs_channel_flush(&it.channel));
 	assert_true(zkfs_channel_pending(&it.channel));
@@ -232,6 +234,22 @@ static void test_drained(void **state)
 	assert_int_equal(zkfs_channel_recv(&it.channel, got, 4), 0);
 }
 
+/* Where all the room was filled there may be more. */
+static void test_not_drained(void **state)
+{
+	(void)state;
+	assert_int_equal(write(it.peer, it.bytes, ZKFS_CHANNEL_ROOM + 4),
+			 ZKFS_CHANNEL_ROOM + 4);
+	assert_int_equal(zkfs_channel_recv(&it.channel, it.seen, 4), 4);
+	assert_int_equal(zkfs_channel_recv(&it.channel, it.seen + 4,
+					   ZKFS_CHANNEL_ROOM - 4),
+			 ZKFS_CHANNEL_ROOM - 4);
+	assert_int_equal(
+		zkfs_channel_recv(&it.channel, it.seen + ZKFS_CHANNEL_ROOM, 9),
+		4);
+	assert_memory_equal(it.seen, it.bytes, ZKFS_CHANNEL_ROOM + 4);
+}
+
 /* Pieces of any size, and a long one that passes the room by. */
 static void test_all_sizes(void **state)
 {
@@ -269,6 +287,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_broken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ahead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_drained, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_not_drained, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_all_sizes, set_up,
 						tear_down),
