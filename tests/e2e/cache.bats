@@ -355,11 +355,13 @@ see_changes() {
 }
 
 @test "cache: every kind of change, by every call" {
+	limit 180
 	zk_mount A
 	see_changes
 }
 
 @test "cache: every kind of change, by every call, without a cache" {
+	limit 180
 	zk_mount A cache_nodes=0
 	see_changes
 }
