@@ -9,6 +9,7 @@
 #include "fs/base/clock.h"
 #include "fs/base/list.h"
 #include "fs/base/util.h"
+#include "fs/ops/cache.h"
 #include "fs/ops/change.h"
 #include "fs/ops/kept.h"
 #include "fs/ops/notify.h"
@@ -146,6 +147,14 @@ void zkfs_file_moved(struct zkfs_node *node, const struct zkfs_stat *was,
 			zkfs_commit_conflict(&file->commit);
 		}
 	}
+}
+
+bool zkfs_file_is_watched(const struct zkfs_file *file)
+{
+	const struct zkfs_node *node = file->handle.node;
+
+	return file->watch.live || (zkfs_cache_watches_version(node) &&
+				    node->stat.version == file->commit.version);
 }
 
 struct zkfs_file *zkfs_file_dirty_by(const struct zkfs_node *node, pid_t tid)

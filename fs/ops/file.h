@@ -35,6 +35,7 @@ struct zkfs_file {
 
 	struct zkfs_zk_watch watch; /* tells of foreign changes */
 	int64_t fresh_ms; /* when the version was looked up, without a watch */
+	int64_t told_ms;  /* when the server has told of the version, last */
 };
 
 static inline struct zkfs_file *zkfs_file_of(struct zkfs_handle *handle)
@@ -74,6 +75,9 @@ void zkfs_file_moved(struct zkfs_node *node, const struct zkfs_stat *was,
  * ESTALE, what they rest on may have changed unwatched and their holder may
  * have been written off by others. */
 void zkfs_file_session(struct zkfs_fs *fs);
+/* Whether a watch lies over the version that it rests on: then we would have
+ * been told of another, and of another znode by this name. */
+bool zkfs_file_is_watched(const struct zkfs_file *file);
 /* Charges what it holds in memory, and will when it has `size` bytes. Returns
  * 0, or -ENOMEM at a limit. */
 int zkfs_file_holds(struct zkfs_file *file, size_t size);

@@ -150,9 +150,12 @@ static void on_looked(struct zkfs_zk_req *req,
 		write_refuse(write, zkfs_error_to_errno(reply->error));
 		return;
 	}
-	if (!looked_aside(file, op->path) && !is_base(file, reply) &&
-	    !file->commit.in_flight)
-		zkfs_commit_conflict(&file->commit);
+	if (!looked_aside(file, op->path)) {
+		if (is_base(file, reply))
+			file->told_ms = zkfs_clock_ms();
+		else if (!file->commit.in_flight)
+			zkfs_commit_conflict(&file->commit);
+	}
 	write_collect(&write->store, write->data, write->len, write->off);
 }
 
@@ -181,17 +184,9 @@ static void write_look(struct write_op *write, const char *data, size_t size,
 	(void)zkfs_op_submit(op, zkfs_fs_short_patience(op->fs), on_looked);
 }
 
-static bool is_covered(const struct zkfs_file *file)
-{
-	const struct zkfs_node *node = file->handle.node;
-
-	return zkfs_cache_watches_version(node) &&
-	       node->stat.version == file->commit.version;
-}
-
 static bool knows(const struct zkfs_file *file)
 {
-	return file->watch.live || file->append || is_covered(file) ||
+	return zkfs_file_is_watched(file) || file->append ||
 	       zkfs_clock_ms() - file->fresh_ms <= AT_ONCE_MS ||
 	       file->commit.in_flight || file->commit.unlinked ||
 	       zkfs_commit_failed(&file->commit);

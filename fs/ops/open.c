@@ -141,6 +141,7 @@ static void on_open(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 		return;
 	}
 	open->file->stat = *reply->stat;
+	open->file->told_ms = zkfs_clock_ms();
 	zkfs_tree_saw(op->node, reply->stat, zkfs_clock_ms());
 	zkfs_cache_answered(op->fs, &op->ask, req, reply, op->node);
 	if (!get_data(open, reply, &data))
@@ -164,6 +165,7 @@ static bool open_cached(struct open_op *open)
 	    (file->writable && !zkfs_cache_has_version(node)))
 		return false;
 	file->stat = node->stat;
+	file->told_ms = zkfs_clock_ms(); /* to this moment, by the watch */
 	zkfs_commit_base(&file->commit, data, node->stat.version);
 	open_answer(open);
 	return true;
@@ -178,6 +180,7 @@ static void answer_as_seen(struct open_op *open)
 	file->stat = node->stat;
 	zkfs_commit_base(&file->commit, NULL, node->stat.version);
 	file->fresh_ms = node->seen_ms;
+	file->told_ms = node->seen_ms;
 	open_answer(open);
 }
 

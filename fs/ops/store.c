@@ -14,7 +14,11 @@
 #include "fs/base/util.h"
 #include "fs/ops/notify.h"
 
+/* What the server has said so lately need not be asked again. */
+#define TOLD_MS 1000
+
 static void run(struct zkfs_file *file, enum zkfs_commit_next next);
+static void set(struct zkfs_file *file);
 
 /* Once an open file: each call on it fails from then on. */
 static void count_conflict(struct zkfs_file *file, int error)
@@ -125,6 +129,7 @@ static void on_set(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	next = zkfs_commit_set_done(&file->commit, error, version);
 	if (reply->stat) {
 		file->stat = *reply->stat;
+		file->told_ms = zkfs_clock_ms();
 		zkfs_file_committed(file->fs, file->handle.node, reply->stat,
 				    file);
 	}
@@ -155,6 +160,8 @@ static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	}
 	next = zkfs_commit_get_done(&file->commit, error, data,
 				    error ? 0 : reply->stat->version);
+	if (!error)
+		file->told_ms = zkfs_clock_ms();
 	if (!error && next == ZKFS_COMMIT_DONE) {
 		file->stat = *reply->stat;
 		if (!zkfs_commit_error(&file->commit) && !file->commit.behind)
@@ -165,18 +172,34 @@ static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	run(file, next);
 }
 
-static void submit_set(struct zkfs_file *file)
+/*
+ * A version does not say which znode has it: one that was made anew may be of
+ * the same, and no request can check for more. Where a watch lies over it we
+ * would know. Else it is looked at before it is set: then only what others do
+ * in the time that a request takes can escape.
+ */
+
+static bool is_certain(const struct zkfs_file *file)
 {
-	file->req.kind = ZKFS_ZK_SET;
-	zkfs_commit_payload(&file->commit, &file->req.data, &file->req.len,
-			    &file->req.version);
-	file->req.done = on_set;
+	return zkfs_file_is_watched(file) || file->commit.unlinked ||
+	       (file->told_ms > file->fs->cache.lost_ms &&
+		zkfs_clock_ms() - file->told_ms <= TOLD_MS);
 }
 
-static void submit_get(struct zkfs_file *file)
+static void on_looked(struct zkfs_zk_req *req,
+		      const struct zkfs_zk_reply *reply)
 {
-	file->req.kind = ZKFS_ZK_GET;
-	file->req.done = on_get;
+	struct zkfs_file *file = zkfs_container_of(req, struct zkfs_file, req);
+	enum zkfs_error error = reply->error;
+
+	if (!error && reply->stat->czxid != file->stat.czxid &&
+	    !went_astray(file))
+		error = ZKFS_E_BADVERSION;
+	/* Of what is gone the set itself is told. */
+	if (!error || error == ZKFS_E_NONODE)
+		set(file);
+	else
+		run(file, zkfs_commit_set_done(&file->commit, error, 0));
 }
 
 /* Whoever writes or syncs keeps the file locked in the kernel. (One that comes
@@ -193,24 +216,45 @@ static int64_t patience(const struct zkfs_file *file)
 	return zkfs_fs_patience(file->fs);
 }
 
-static void run(struct zkfs_file *file, enum zkfs_commit_next next)
+static void submit(struct zkfs_file *file, enum zkfs_zk_kind kind,
+		   void (*done)(struct zkfs_zk_req *req,
+				const struct zkfs_zk_reply *reply))
 {
-	if (next == ZKFS_COMMIT_DONE) {
-		finish(file);
-		return;
-	}
-	if (next == ZKFS_COMMIT_BUSY)
-		return;
 	/* The name may have moved since the last step: ask the tree anew. If
 	 * it cannot tell (no memory) the last one must do. */
 	(void)find_path(file);
+	file->req.kind = kind;
 	file->req.path = file->req_path;
 	file->req.deadline_ms = patience(file);
-	if (next == ZKFS_COMMIT_SET)
-		submit_set(file);
-	else
-		submit_get(file);
+	file->req.done = done;
 	zkfs_zk_submit(file->fs->zk, &file->req);
+}
+
+static void set(struct zkfs_file *file)
+{
+	zkfs_commit_payload(&file->commit, &file->req.data, &file->req.len,
+			    &file->req.version);
+	submit(file, ZKFS_ZK_SET, on_set);
+}
+
+static void run(struct zkfs_file *file, enum zkfs_commit_next next)
+{
+	switch (next) {
+	case ZKFS_COMMIT_DONE:
+		finish(file);
+		break;
+	case ZKFS_COMMIT_BUSY:
+		break;
+	case ZKFS_COMMIT_SET:
+		if (is_certain(file))
+			set(file);
+		else
+			submit(file, ZKFS_ZK_EXISTS, on_looked);
+		break;
+	case ZKFS_COMMIT_GET:
+		submit(file, ZKFS_ZK_GET, on_get);
+		break;
+	}
 }
 
 static void stop_waiting(struct zkfs_op *op)
