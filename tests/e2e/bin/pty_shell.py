@@ -50,14 +50,16 @@ class Shell:
         self.expect("prompt> ")
 
     def wait_for_job(self, state):
-        """The shell tells of its jobs when it pleases."""
+        """The shell tells of its jobs when it pleases: when it is asked, or
+        before a prompt; of each end once."""
         end = time.monotonic() + SECONDS
         while True:
             self.type("jobs; echo that=$?")
-            self.expect("that=0")
-            found = state in self.seen
-            self.expect("prompt> ")
-            if found:
+            seen = ""
+            for text in "that=0", "prompt> ":
+                self.expect(text)
+                seen += self.seen
+            if state in seen:
                 return
             if time.monotonic() > end:
                 sys.exit("no job: %s" % state)
