@@ -144,7 +144,7 @@ signal.pause()')
 		skip "no zkfs-without-tls beside what is tested"
 	ZKFS=$ZKFS_BUILD/tests/zkfs-without-tls tls_refused \
 		"option 'tls': this zkfs was built without OpenSSL; use a tunnel" \
-		2 "tls,cafile=$TLS/ca.pem"
+		8 "tls,cafile=$TLS/ca.pem"
 	has "$("$ZKFS_BUILD/tests/zkfs-without-tls" --dump-config)" $'\ntls=no\n'
 }
 
@@ -226,10 +226,11 @@ run_stunnel() {
 @test "tls: memory that is short ends a start in a line, a connection in the next" {
 	starving_setup
 	mkdir m
+	local who=certfile=$TLS/client.pem,keyfile=$TLS/client.key
 	SOURCE=localhost:$TLS_PORT$TREE starve "$PWD/m" --start "$ZKFS" \
-		--options "session_timeout=12,tls,cafile=$TLS/ca.pem,certfile=$TLS/client.pem,keyfile=$TLS/client.key"
+		--options "session_timeout=12,tls,cafile=$TLS/ca.pem,$who"
 	start_proxy "$TLS_PORT"
 	order blind
-	tls_mount A session_timeout=6 "localhost:${PROXY_PORTS[0]}"
+	tls_mount A "session_timeout=6,$who" "localhost:${PROXY_PORTS[0]}"
 	starve "$A" --pid "${MOUNT_PID[A]}" --orders "$PROXY_ORDERS" Reconnect
 }
