@@ -3,6 +3,7 @@
  * half way. What is asked each time: is every request answered exactly once,
  * and is the answer true?
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -345,32 +346,33 @@ static void test_failed_send(void **state)
  * of a packet: a megabyte is stuck in it when the link breaks. Its rest must
  * not be sent over the next connection, where it would be read as requests: the
  * server would close that one too, or do what the data says. */
-static void test_half_a_packet(void **state)
+static void half_a_packet(struct client *client, const char *path, bool pushed)
 {
 	enum {
 		N = 12
 	};
-	struct client *client = *state;
-	size_t len = zkfs_zk_data_max(client->zk, "/hp");
+	size_t len = zkfs_zk_data_max(client->zk, path);
 	char *data = malloc(len);
 	struct ask sets[N], last;
 	int n_ok = 0;
 
 	assert_non_null(data);
 	memset(data, 0x7f, len);
-	make(client, "/hp", "", 0);
+	make(client, path, "", 0);
 	server_stop(&server);
 	for (int i = 0; i < N; i++) {
-		sets[i] =
-			ask_set(client, "/hp", data, len, ZKFS_ZK_ANY_VERSION);
+		sets[i] = ask_set(client, path, data, len, ZKFS_ZK_ANY_VERSION);
 		ask_submit(&sets[i]);
 	}
 	client_turn(client, 0);
 	assert_true(client->zk->n_calls == N);
 	assert_int_equal(shutdown(client_fd(client), SHUT_WR), 0);
-	last = ask_set(client, "/hp", "end", 3, ZKFS_ZK_ANY_VERSION);
+	last = ask_set(client, path, "end", 3, ZKFS_ZK_ANY_VERSION);
 	ask_submit(&last);
-	zkfs_session_dispatch(client->zk, 0);
+	if (pushed)
+		zkfs_zk_push(client->zk);
+	/* Of the socket that is closed by then poll(2) had told this. */
+	zkfs_session_dispatch(client->zk, pushed ? POLLIN | POLLHUP : 0);
 	assert_int_equal(client->zk->n_calls, 0);
 	server_continue(&server);
 	ask_wait(&last);
@@ -382,13 +384,24 @@ static void test_half_a_packet(void **state)
 		ask_fini(&sets[i]);
 	}
 	if (last.error == ZKFS_E_LOST)
-		set(client, "/hp", "end");
+		set(client, path, "end");
 	else
 		assert_int_equal(last.error, ZKFS_E_OK);
-	assert_true(check_data(client, "/hp", "end") >= n_ok + 1);
+	assert_true(check_data(client, path, "end") >= n_ok + 1);
 	client_check_session(client, 2);
 	ask_fini(&last);
 	free(data);
+}
+
+static void test_half_a_packet(void **state)
+{
+	half_a_packet(*state, "/hp", false);
+}
+
+/* It is sent before the turn comes to the connection. */
+static void test_half_a_packet_pushed(void **state)
+{
+	half_a_packet(*state, "/hpp", true);
 }
 
 /* A ping that cannot be sent, from inside the question what to wait for: the
@@ -435,6 +448,7 @@ int main(void)
 		TEST(test_prompt_attempt),
 		TEST(test_failed_send),
 		TEST(test_half_a_packet),
+		TEST(test_half_a_packet_pushed),
 		cmocka_unit_test(test_failed_ping),
 	};
 
