@@ -34,8 +34,7 @@ struct zkfs_file {
 	struct zkfs_link waiters; /* ops that wait for the commit's end */
 
 	struct zkfs_zk_watch watch; /* tells of foreign changes */
-	int64_t fresh_ms; /* when the version was looked up, without a watch */
-	int64_t told_ms;  /* when the server has told of the version, last */
+	int64_t told_ms; /* when the server has told of the version, last */
 };
 
 static inline struct zkfs_file *zkfs_file_of(struct zkfs_handle *handle)

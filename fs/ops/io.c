@@ -187,7 +187,7 @@ static void write_look(struct write_op *write, const char *data, size_t size,
 static bool knows(const struct zkfs_file *file)
 {
 	return zkfs_file_is_watched(file) || file->append ||
-	       zkfs_clock_ms() - file->fresh_ms <= AT_ONCE_MS ||
+	       zkfs_clock_ms() - file->told_ms <= AT_ONCE_MS ||
 	       file->commit.in_flight || file->commit.unlinked ||
 	       zkfs_commit_failed(&file->commit);
 }

@@ -179,7 +179,6 @@ static void answer_as_seen(struct open_op *open)
 
 	file->stat = node->stat;
 	zkfs_commit_base(&file->commit, NULL, node->stat.version);
-	file->fresh_ms = node->seen_ms;
 	file->told_ms = node->seen_ms;
 	open_answer(open);
 }

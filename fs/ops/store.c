@@ -192,8 +192,11 @@ static void on_looked(struct zkfs_zk_req *req,
 	struct zkfs_file *file = zkfs_container_of(req, struct zkfs_file, req);
 	enum zkfs_error error = reply->error;
 
-	if (!error && reply->stat->czxid != file->stat.czxid &&
-	    !went_astray(file))
+	if ((!error || error == ZKFS_E_NONODE) && went_astray(file)) {
+		run(file, ZKFS_COMMIT_SET); /* and look there */
+		return;
+	}
+	if (!error && reply->stat->czxid != file->stat.czxid)
 		error = ZKFS_E_BADVERSION;
 	/* Of what is gone the set itself is told. */
 	if (!error || error == ZKFS_E_NONODE)
