@@ -20,7 +20,7 @@ struct zkfs_tls_stream;
 
 struct zkfs_channel {
 	int fd;
-	struct zkfs_tls_stream *stream; /* NULL: plain */
+	struct zkfs_tls_stream *stream; /* the caller's; NULL: plain */
 	bool held;
 	bool failed;  /* to send what it had taken; at its end */
 	bool drained; /* the socket gave less than there was room for */

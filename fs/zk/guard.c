@@ -47,7 +47,6 @@ struct frame {
 
 struct guard {
 	int fd;
-	struct zkfs_tls_stream *stream; /* NULL: it is not TLS */
 	short wants; /* what TLS waits for; 0: nothing any more */
 	bool broken; /* the connection is at its end, whatever comes */
 	bool asked;  /* for a session: the first that is sent */
@@ -124,7 +123,7 @@ static void packet_free(unsigned char *packet)
 static void guard_free(struct guard *guard)
 {
 	zkfs_list_remove(&guard->link);
-	(void)zkfs_tls_stream_free(guard->stream);
+	(void)zkfs_tls_stream_free(guard->channel.stream);
 	packet_free(guard->packet);
 	free(guard);
 }
@@ -201,7 +200,8 @@ static void fail(const struct guard *guard, bool final, const char *words)
 
 static void note_tls_end(const struct guard *guard)
 {
-	const struct zkfs_tls_end *tls_end = zkfs_tls_stream_end(guard->stream);
+	const struct zkfs_tls_end *tls_end =
+		zkfs_tls_stream_end(guard->channel.stream);
 
 	if (tls_end)
 		fail(guard, tls_end->final, tls_end->words);
@@ -221,7 +221,7 @@ int zkfs_guard_secure(int fd)
 
 	if (!guard || guard->wants == 0)
 		return 0;
-	r = zkfs_tls_stream_shake(guard->stream, &guard->wants);
+	r = zkfs_tls_stream_shake(guard->channel.stream, &guard->wants);
 	if (r == 0)
 		guard->wants = 0;
 	else if (r != -EAGAIN)
@@ -371,7 +371,7 @@ static ssize_t receive(struct guard *guard, void *buf, size_t size)
 {
 	ssize_t n = zkfs_channel_recv(&guard->channel, buf, size);
 
-	if (n < 0 && guard->stream)
+	if (n < 0 && guard->channel.stream)
 		note_tls_end(guard);
 	return n;
 }
@@ -379,11 +379,11 @@ static ssize_t receive(struct guard *guard, void *buf, size_t size)
 /* Unless TLS has said why. */
 static void note_closed(const struct guard *guard)
 {
-	if (!guard->stream)
+	if (!guard->channel.stream)
 		fail(guard, false,
 		     "it closes the connection without an answer; is that port "
 		     "for TLS?");
-	else if (!zkfs_tls_stream_end(guard->stream))
+	else if (!zkfs_tls_stream_end(guard->channel.stream))
 		fail(guard, false,
 		     "it closes the connection without an answer");
 }
@@ -460,16 +460,15 @@ static struct guard *guard_new(int fd)
 		return NULL;
 	guard->fd = fd;
 	zkfs_list_append(&guards, &guard->link);
-	if (connects_tls) {
-		guard->wants = POLLOUT;
-		guard->stream = zkfs_tls_stream_new(connects_tls, fd);
-		if (!guard->stream) {
-			guard_free(guard);
-			return NULL;
-		}
-	}
-	zkfs_channel_init(&guard->channel, fd, guard->stream);
-	return guard;
+	zkfs_channel_init(&guard->channel, fd, NULL);
+	if (!connects_tls)
+		return guard;
+	guard->wants = POLLOUT;
+	guard->channel.stream = zkfs_tls_stream_new(connects_tls, fd);
+	if (guard->channel.stream)
+		return guard;
+	guard_free(guard);
+	return NULL;
 }
 
 int guarded_connect(int fd, const struct sockaddr *address, socklen_t len)
@@ -487,7 +486,7 @@ int guarded_connect(int fd, const struct sockaddr *address, socklen_t len)
 	}
 	r = (int)syscall(SYS_connect, fd, address, len);
 	/* Connected, the library would ask for a session at once. */
-	if (r == 0 && guard && guard->stream) {
+	if (r == 0 && guard && guard->channel.stream) {
 		errno = EINPROGRESS;
 		r = -1;
 	}
