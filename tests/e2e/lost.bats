@@ -36,11 +36,16 @@ server's answer was lost; who wrote it gets EIO"
 	is "$(zk get /n)" 34
 }
 
+# has_lost N: so many connections.
+has_lost() {
+	[ "$(grep -c "lost the connection" A.log)" = "$1" ]
+}
+
 # writes_while_made_anew FLAGS: what came of a file that was opened with FLAGS and
 # written, when its znode was made anew before that was stored. Of what the two
 # have in common there is the version.
 writes_while_made_anew() {
-	local word out in
+	local word out in lost
 
 	zk create /f old
 	coproc WRITER { py '
@@ -57,10 +62,13 @@ except OSError as error:
 	out=${WRITER[0]} in=${WRITER[1]}
 	read -rt 20 word <&"$out"
 	is "$word" written
-	order refuse
+	lost=$(grep -c "lost the connection" A.log)
+	order stall
 	zk delete /f
 	zk create /f new
-	order accept
+	order cut
+	within 20 has_lost $((lost + 1))
+	order flow
 	echo >&"$in"
 	read -rt 20 word <&"$out"
 	wait "$WRITER_PID"
