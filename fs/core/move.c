@@ -58,6 +58,7 @@ enum zkfs_move_next zkfs_move_sent(struct zkfs_move *move,
 	case ZKFS_E_BADVERSION:
 	case ZKFS_E_NODEEXISTS:
 	case ZKFS_E_NOTEMPTY:
+	case ZKFS_E_UNSENT:
 		return zkfs_move_again(move);
 	case ZKFS_E_TOOBIG:
 		return failed(move, -EXDEV); /* mv(1) copies then */

@@ -48,9 +48,10 @@ enum zkfs_rewrite_next zkfs_rewrite_set(struct zkfs_rewrite *rewrite,
 					enum zkfs_error error, bool in_time)
 {
 	rewrite->doubt |= error == ZKFS_E_LOST;
-	/* Somebody was faster: again, on the newest. In doubt it may have been
-	 * we ourselves. */
-	if (error == ZKFS_E_BADVERSION || (error == ZKFS_E_LOST && in_time))
+	/* Somebody was faster, or may have been: again, on the newest. In doubt
+	 * it may have been we ourselves. */
+	if (error == ZKFS_E_BADVERSION || error == ZKFS_E_UNSENT ||
+	    (error == ZKFS_E_LOST && in_time))
 		return ZKFS_REWRITE_READ;
 	if (!error)
 		return ZKFS_REWRITE_DONE;

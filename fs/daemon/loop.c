@@ -148,11 +148,12 @@ int zkfs_loop_turn(struct zkfs_loop *loop, int64_t deadline_ms)
 		zkfs_watchdog_died(loop->watchdog);
 	if (fds[FD_EMITTER].revents)
 		hear_emitter(loop);
-	/* In this order, so that what the requests ask of the server is sent
-	 * in the same turn. */
+	/* In this order, so that the requests find what the server has said,
+	 * and what they ask of it is sent in the same turn. */
+	zkfs_session_receive(loop->zk, fds[FD_ZK].revents);
 	if (fds[FD_FUSE].revents)
 		error = take_requests(loop);
-	zkfs_session_dispatch(loop->zk, fds[FD_ZK].revents);
+	zkfs_session_send(loop->zk);
 	tell_state(loop);
 	if (loop->fs)
 		zkfs_fs_tick(loop->fs, zkfs_clock_ms());

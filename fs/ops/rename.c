@@ -6,7 +6,8 @@
  *            Stat
  *   move     one multi; parents are made before and deleted after their
  *            children; a child that came or changed since the reading makes
- *            the multi fail as a whole (NOTEMPTY, BADVERSION)
+ *            the multi fail as a whole (NOTEMPTY, BADVERSION); it is sent
+ *            over the connection that has read, or not at all (UNSENT)
  *   again    then everything is read anew, a few times
  *
  * An existing target file is set, not replaced: its watchers see one change
@@ -341,6 +342,7 @@ static void submit(struct move_op *move)
 		.path = move->target,
 		.ops = move->steps,
 		.n_ops = move->n_steps,
+		.bound = true,
 		.deadline_ms = zkfs_fs_short_patience(op->fs),
 		.done = on_moved,
 	};

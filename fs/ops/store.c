@@ -126,6 +126,11 @@ static void on_set(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 		}
 		error = ZKFS_E_BADVERSION;
 	}
+	/* What made it certain is over. */
+	if (error == ZKFS_E_UNSENT) {
+		run(file, ZKFS_COMMIT_SET);
+		return;
+	}
 	next = zkfs_commit_set_done(&file->commit, error, version);
 	if (reply->stat) {
 		file->stat = *reply->stat;
@@ -176,7 +181,8 @@ static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
  * A version does not say which znode has it: one that was made anew may be of
  * the same, and no request can check for more. Where a watch lies over it we
  * would know. Else it is looked at before it is set: then only what others do
- * in the time that a request takes can escape.
+ * in the time that a request takes can escape. Either holds for the connection
+ * over which it was learnt, to which the set is bound.
  */
 
 static bool is_certain(const struct zkfs_file *file)
@@ -227,6 +233,7 @@ static void submit(struct zkfs_file *file, enum zkfs_zk_kind kind,
 	 * it cannot tell (no memory) the last one must do. */
 	(void)find_path(file);
 	file->req.kind = kind;
+	file->req.bound = kind == ZKFS_ZK_SET;
 	file->req.path = file->req_path;
 	file->req.deadline_ms = patience(file);
 	file->req.done = done;

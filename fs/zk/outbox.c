@@ -79,13 +79,26 @@ void zkfs_outbox_expire(struct zkfs_outbox *outbox, int64_t now_ms)
 	}
 }
 
-void zkfs_outbox_fail(struct zkfs_outbox *outbox, bool only_bound,
+static bool is_of(const struct zkfs_zk_req *req, enum zkfs_outbox_those those)
+{
+	switch (those) {
+	case ZKFS_OUTBOX_OF_SESSION:
+		return req->generation != 0;
+	case ZKFS_OUTBOX_OF_CONNECTION:
+		return req->bound;
+	case ZKFS_OUTBOX_ALL:
+		break;
+	}
+	return true;
+}
+
+void zkfs_outbox_fail(struct zkfs_outbox *outbox, enum zkfs_outbox_those those,
 		      enum zkfs_error verdict)
 {
 	zkfs_list_for_each_safe(it, &outbox->queued) {
 		struct zkfs_zk_req *req = req_of(it);
 
-		if (!only_bound || req->generation != 0)
+		if (is_of(req, those))
 			zkfs_outbox_decide(outbox, req, verdict);
 	}
 }

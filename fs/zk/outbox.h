@@ -48,9 +48,14 @@ void zkfs_outbox_take(struct zkfs_outbox *outbox, struct zkfs_zk_req *req);
  * (ZKFS_E_TIMEDOUT). Sets scan_ms anew: the caller lowers it by the deadlines
  * of the requests that the library has. */
 void zkfs_outbox_expire(struct zkfs_outbox *outbox, int64_t now_ms);
-/* Decides all queued requests that are bound to some session, or all there
- * are. */
-void zkfs_outbox_fail(struct zkfs_outbox *outbox, bool only_bound,
+enum zkfs_outbox_those {
+	ZKFS_OUTBOX_ALL,
+	ZKFS_OUTBOX_OF_SESSION,	   /* bound to some session */
+	ZKFS_OUTBOX_OF_CONNECTION, /* bound to the connection */
+};
+
+/* Decides those of the queued requests. */
+void zkfs_outbox_fail(struct zkfs_outbox *outbox, enum zkfs_outbox_those those,
 		      enum zkfs_error verdict);
 /* Moves the decided ones to `batch`, which the caller initialised. */
 void zkfs_outbox_take_answers(struct zkfs_outbox *outbox,

@@ -22,6 +22,9 @@ void zkfs_zk_submit(struct zkfs_zk *zk, struct zkfs_zk_req *req)
 	error = zkfs_call_check(zk, req, &failed);
 	if (error == ZKFS_E_OK && !zkfs_session_serves(zk, req->generation))
 		error = ZKFS_E_EXPIRED;
+	if (error == ZKFS_E_OK && req->bound &&
+	    zk->state != ZKFS_SESSION_CONNECTED)
+		error = ZKFS_E_UNSENT;
 	if (error == ZKFS_E_OK && zk->state == ZKFS_SESSION_REFUSED)
 		error = ZKFS_E_AUTHFAILED;
 	if (error != ZKFS_E_OK)

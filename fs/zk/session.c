@@ -311,6 +311,7 @@ static void entered_reconnecting(struct zkfs_zk *zk)
 	 * the server refuses beyond 1 MiB by closing the connection: for ever.
 	 * What they covered must be read anew anyway. */
 	zkfs_watch_disconnect(&zk->watches, forget_watch, zk);
+	zkfs_outbox_fail(&zk->outbox, ZKFS_OUTBOX_OF_CONNECTION, ZKFS_E_UNSENT);
 	tell_listeners(zk);
 }
 
@@ -321,7 +322,7 @@ static void end_session(struct zkfs_zk *zk, enum zkfs_session_state state)
 	zk->over = true;
 	zk->moved = false;
 	close_handle(zk);
-	zkfs_outbox_fail(&zk->outbox, true, ZKFS_E_EXPIRED);
+	zkfs_outbox_fail(&zk->outbox, ZKFS_OUTBOX_OF_SESSION, ZKFS_E_EXPIRED);
 }
 
 static void entered_expired(struct zkfs_zk *zk)
@@ -340,7 +341,7 @@ static void entered_refused(struct zkfs_zk *zk)
 		   "next attempt in %d s",
 		   zk->hosts, REFUSED_MS / 1000);
 	end_session(zk, ZKFS_SESSION_REFUSED);
-	zkfs_outbox_fail(&zk->outbox, false, ZKFS_E_AUTHFAILED);
+	zkfs_outbox_fail(&zk->outbox, ZKFS_OUTBOX_ALL, ZKFS_E_AUTHFAILED);
 	zk->reopen_ms = zkfs_clock_ms() + REFUSED_MS;
 }
 
@@ -406,7 +407,7 @@ void zkfs_session_prepare(struct zkfs_zk *zk, int *ret_fd, short *ret_events,
 	*ret_deadline_ms = deadline;
 }
 
-void zkfs_session_dispatch(struct zkfs_zk *zk, short revents)
+void zkfs_session_receive(struct zkfs_zk *zk, short revents)
 {
 	int64_t now = zkfs_clock_ms();
 
@@ -415,6 +416,12 @@ void zkfs_session_dispatch(struct zkfs_zk *zk, short revents)
 	follow_names(zk, now);
 	zkfs_connection_receive(zk, revents);
 	zkfs_connection_watch(zk, now);
+}
+
+void zkfs_session_send(struct zkfs_zk *zk)
+{
+	int64_t now = zkfs_clock_ms();
+
 	expire(zk, now);
 	tell_answers(zk);
 	zkfs_send_pump(zk);
@@ -510,7 +517,8 @@ static void drain(struct zkfs_zk *zk, int64_t until_ms)
 		if (poll(&pfd, 1, deadline > now ? (int)(deadline - now) : 0) <
 		    0)
 			pfd.revents = 0;
-		zkfs_session_dispatch(zk, pfd.revents);
+		zkfs_session_receive(zk, pfd.revents);
+		zkfs_session_send(zk);
 	}
 }
 
@@ -526,7 +534,7 @@ struct zkfs_zk *zkfs_session_close(struct zkfs_zk *zk, int drain_ms)
 	/* If connected this sends the session's end and waits for the server,
 	 * at most 4.5 s; else the session lives on until it times out. */
 	close_handle(zk);
-	zkfs_outbox_fail(&zk->outbox, false, ZKFS_E_LOST);
+	zkfs_outbox_fail(&zk->outbox, ZKFS_OUTBOX_ALL, ZKFS_E_LOST);
 	tell_answers(zk);
 	while ((link = zkfs_list_first(&zk->listeners)))
 		zkfs_list_remove(link);

@@ -3,15 +3,15 @@
  * libzookeeper_st, driven by the daemon's poll(2) loop.
  *
  * Each turn of the loop: zkfs_session_prepare() gives the descriptor, events
- * and deadline; after poll, zkfs_session_dispatch() reads what came, runs
- * completions, watches, time-outs, the connect watchdog, and opens a new
- * session when the old one has expired. The descriptor must be asked for anew
- * each turn: the client reopens its socket under the same number.
+ * and deadline; after poll, zkfs_session_receive() reads what came, runs
+ * completions and watches, and opens a new session when the old one has
+ * expired; zkfs_session_send() ends the turn. The descriptor must be asked for
+ * anew each turn: the client reopens its socket under the same number.
  *
- * Requests are sent by dispatch, not by submit. A loop that dispatches the
- * session last, after what submits requests, saves a turn for each batch.
- * `done`, `fired` and `changed` are called from dispatch only, and may do
- * anything but call the functions of this file.
+ * What submits requests belongs between the two: it knows what the server has
+ * said by then, and what it asks is sent in the same turn. `done`, `fired` and
+ * `changed` are called from these two only, and may do anything but call the
+ * functions of this file.
  */
 #ifndef ZKFS_ZK_SESSION_H
 #define ZKFS_ZK_SESSION_H
@@ -50,8 +50,11 @@ struct zkfs_zk *zkfs_session_close(struct zkfs_zk *zk, int drain_ms);
  * zkfs_clock_ms() time, ZKFS_NEVER if none. Never calls back. */
 void zkfs_session_prepare(struct zkfs_zk *zk, int *ret_fd, short *ret_events,
 			  int64_t *ret_deadline_ms);
-/* To be called after every poll; `revents` of the descriptor given before. */
-void zkfs_session_dispatch(struct zkfs_zk *zk, short revents);
+/* Both are to be called after every poll; `revents` of the descriptor given
+ * before. */
+void zkfs_session_receive(struct zkfs_zk *zk, short revents);
+/* Sends what was submitted; time-outs, and answers that need no server. */
+void zkfs_session_send(struct zkfs_zk *zk);
 
 /* What another client needs to take the session over, and so to end it. For
  * tests only: it is as good as the session itself. Returns 0, or -ENOTCONN

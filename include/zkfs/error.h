@@ -30,7 +30,8 @@
 	X(TIMEDOUT, -9002, ETIMEDOUT, "no server answered in time")            \
 	X(LOST, -9003, EIO, "the reply was lost; the outcome is unknown")      \
 	X(NOMEM, -9004, ENOMEM, "out of memory")                               \
-	X(OTHER, -9005, EIO, "an unexpected answer from the server")
+	X(OTHER, -9005, EIO, "an unexpected answer from the server")           \
+	X(UNSENT, -9006, EIO, "not sent before the connection was lost")
 
 enum zkfs_error {
 #define ZKFS_ERROR_ENUM_(name, code, err, words) ZKFS_E_##name,

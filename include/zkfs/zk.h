@@ -20,6 +20,11 @@
  * comes back as ZKFS_E_TIMEDOUT if it certainly did not happen (reads, and
  * changes that were never sent), else as ZKFS_E_LOST.
  *
+ * Connections. What a change rests on, by a version that may be another znode's
+ * tomorrow, is known while the connection lasts over which it was watched or
+ * read. A request may be bound to the one there is when it is submitted: it
+ * comes back as ZKFS_E_UNSENT when that is lost before it was sent.
+ *
  * Sessions. A session ends by expiry; the port then opens the next one by
  * itself. `zkfs_zk_generation()` counts them. A request may be bound to one
  * generation: it comes back as ZKFS_E_EXPIRED when that session is over before
@@ -153,6 +158,7 @@ struct zkfs_zk_req {
 	struct zkfs_zk_watch *watch; /* or NULL */
 	int64_t deadline_ms;	     /* zkfs_clock_ms(); ZKFS_NEVER: none */
 	uint64_t generation;	     /* 0: any session will do */
+	bool bound;		     /* to the connection there is */
 	/* The reply and all it points to are valid for this call only. */
 	void (*done)(struct zkfs_zk_req *req,
 		     const struct zkfs_zk_reply *reply);

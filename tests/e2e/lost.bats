@@ -41,13 +41,11 @@ has_lost() {
 	[ "$(grep -c "lost the connection" A.log)" = "$1" ]
 }
 
-# writes_while_made_anew FLAGS: what came of a file that was opened with FLAGS and
-# written, when its znode was made anew before that was stored. Of what the two
-# have in common there is the version.
-writes_while_made_anew() {
-	local word out in lost
+# Both need a writer to talk to: $out is what it says, $in what it waits for.
+# It opens /f with FLAGS and writes, and stores that when it is told to.
+start_writer() {
+	local word
 
-	zk create /f old
 	coproc WRITER { py '
 fd = os.open(A[0], eval(A[1]))
 os.write(fd, b"mine")
@@ -62,18 +60,65 @@ except OSError as error:
 	out=${WRITER[0]} in=${WRITER[1]}
 	read -rt 20 word <&"$out"
 	is "$word" written
-	lost=$(grep -c "lost the connection" A.log)
-	order stall
-	zk delete /f
-	zk create /f new
-	order cut
-	within 20 has_lost $((lost + 1))
-	order flow
-	echo >&"$in"
+}
+
+# What came of it, and what there is now.
+end_writer() {
+	local word
+
 	read -rt 20 word <&"$out"
 	wait "$WRITER_PID"
 	echo "$word, $(zk get /f)"
 	zk delete /f
+}
+
+# Of what the two have in common there is the version.
+make_anew() {
+	zk delete /f
+	zk create /f new
+}
+
+# writes_while_made_anew FLAGS: what came of a file that was opened with FLAGS and
+# written, when its znode was made anew before that was stored.
+writes_while_made_anew() {
+	local out in lost
+
+	zk create /f old
+	start_writer "$1"
+	lost=$(grep -c "lost the connection" A.log)
+	order stall
+	make_anew
+	order cut
+	within 20 has_lost $((lost + 1))
+	order flow
+	echo >&"$in"
+	end_writer
+}
+
+# kernel_waits N [FOR]: for answers on connection N, more than FOR.
+kernel_waits() {
+	[ "$(<"$E2E_FUSECTL/$1/waiting")" -gt "${2:-0}" ]
+}
+
+# writes_in_the_turn_of_a_loss FLAGS: the same, but the daemon finds the request
+# and the end of the connection when it looks up, both at once.
+writes_in_the_turn_of_a_loss() {
+	local out in connection
+
+	connection=$(mountpoint -d "$A")
+	connection=${connection#*:}
+	zk create /f old
+	is "$(cat "$A/f")$(cat "$A/f")" oldold
+	start_writer "$1"
+	kill -STOP "${MOUNT_PID[A]}"
+	order stall
+	make_anew
+	order cut
+	echo >&"$in"
+	within 20 kernel_waits "$connection"
+	order flow
+	kill -CONT "${MOUNT_PID[A]}"
+	end_writer
 }
 
 # Catches: a version that is taken for the file.
@@ -82,6 +127,56 @@ except OSError as error:
 	is "$(writes_while_made_anew O_RDWR)" "ESTALE, new"
 	is "$(writes_while_made_anew "O_WRONLY | O_TRUNC")" "ESTALE, new"
 	is "$(writes_while_made_anew "O_WRONLY | O_APPEND")" "stored, newmine"
+}
+
+# write_in_the_turn_of_a_loss FLAGS OUTCOME. Stopped in the middle of a turn the
+# daemon sends before it looks up; then what came of it cannot be known.
+write_in_the_turn_of_a_loss() {
+	local i came
+
+	for ((i = 0; i < 5; i++)); do
+		came=$(writes_in_the_turn_of_a_loss "$1")
+		[ "$came" = "EIO, new" ] || break
+	done
+	is "$came" "$2"
+}
+
+# Catches: a set that was certain, and is sent by the next connection.
+@test "lost: what was certain is so only while the connection lasts" {
+	mount_by_proxy
+	write_in_the_turn_of_a_loss O_RDWR "ESTALE, new"
+	write_in_the_turn_of_a_loss "O_WRONLY | O_TRUNC" "ESTALE, new"
+	write_in_the_turn_of_a_loss "O_WRONLY | O_APPEND" "stored, newmine"
+}
+
+# Catches: the same of what has never left us, as others fill the way.
+@test "lost: what was queued is looked at again by the next connection" {
+	local out in connection
+
+	mount_by_proxy
+	connection=$(mountpoint -d "$A")
+	connection=${connection#*:}
+	zk create /f old
+	zk create /d
+	is "$(cat "$A/f")$(cat "$A/f")" oldold
+	holding '
+fd = os.open(A[0], os.O_RDONLY)
+ready()
+ask = lambda: os.getxattr(fd, "user.zk.acl")
+for i in range(300):
+    threading.Thread(target=ask).start()
+' "$A/d"
+	start_writer O_RDWR
+	order stall
+	make_anew
+	touch go
+	within 20 kernel_waits "$connection" 299
+	echo >&"$in"
+	within 20 kernel_waits "$connection" 300
+	order cut
+	order flow
+	is "$(end_writer)" "ESTALE, new"
+	wait "$HOLDER"
 }
 
 @test "lost: an append arrives once" {

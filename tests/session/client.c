@@ -66,6 +66,12 @@ void client_close(struct client *client, int drain_ms)
 	assert_null(client->zk);
 }
 
+void client_dispatch(struct client *client, short revents)
+{
+	zkfs_session_receive(client->zk, revents);
+	zkfs_session_send(client->zk);
+}
+
 void client_turn(struct client *client, int64_t max_ms)
 {
 	int64_t deadline, now = zkfs_clock_ms(), wait;
@@ -77,7 +83,7 @@ void client_turn(struct client *client, int64_t max_ms)
 		wait = max_ms;
 	if (poll(&pfd, 1, wait > 0 ? (int)wait : 0) < 0)
 		pfd.revents = 0;
-	zkfs_session_dispatch(client->zk, pfd.revents);
+	client_dispatch(client, pfd.revents);
 }
 
 void client_wait(struct client *client, bool (*cond)(void *ctx), void *ctx,

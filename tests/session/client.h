@@ -67,6 +67,8 @@ void client_connect(struct client *client, const char *servers,
 		    const char *chroot, int timeout_ms);
 void client_close(struct client *client, int drain_ms);
 
+/* What a turn does after poll(2). */
+void client_dispatch(struct client *client, short revents);
 /* One turn of the loop, which waits for at most `max_ms`. */
 void client_turn(struct client *client, int64_t max_ms);
 /* Turns until `cond` holds. */

@@ -230,7 +230,7 @@ static void make_fault(struct world *world)
 		(void)shutdown(fd, SHUT_WR);
 		for (int i = 0; i < 10; i++)
 			job_submit(world);
-		zkfs_session_dispatch(world->client.zk, 0);
+		client_dispatch(&world->client, 0);
 		break;
 	case 5:
 	case 6:

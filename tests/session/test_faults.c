@@ -277,11 +277,62 @@ static void test_prompt_attempt(void **state)
 		client_turn(client, SOON_MS);
 	while (client_fd(client) >= 0)
 		client_turn(client, SOON_MS);
-	zkfs_session_dispatch(client->zk, 0);
+	client_dispatch(client, 0);
 	assert_true(client_fd(client) < 0);
 	server_start(&server, 0);
 	client_wait_connected(client, SOON_MS);
 	client_check_session(client, 5);
+}
+
+/* What is bound to the connection is not sent by the next: what was queued
+ * behind others comes back, and so does what is submitted while there is none.
+ * The rest waits for it. */
+static void test_bound(void **state)
+{
+	enum {
+		N = ZKFS_CALLS_MAX
+	};
+	struct client *client = *state;
+	struct ask sets[N], bound[3], free_one;
+
+	make(client, "/bd", "", 0);
+	make(client, "/bd/x", "", 0);
+	server_stop(&server);
+	for (int i = 0; i < N; i++) {
+		sets[i] = ask_set(client, "/bd", "x", 1, ZKFS_ZK_ANY_VERSION);
+		ask_submit(&sets[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		bound[i] = ask_set(client, "/bd/x", "x", 1, i);
+		bound[i].req.bound = true;
+	}
+	ask_submit(&bound[0]);
+	free_one = ask_set(client, "/bd/x", "free", 4, 0);
+	ask_submit(&free_one);
+	client_turn(client, 0);
+	assert_int_equal(client->zk->n_calls, N);
+	assert_int_equal(shutdown(client_fd(client), SHUT_RDWR), 0);
+	while (client->n_losses < 1)
+		client_turn(client, SOON_MS);
+	ask_submit(&bound[1]);
+	ask_wait_all(bound, 2, SOON_MS);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(bound[i].error, ZKFS_E_UNSENT);
+	assert_int_equal(free_one.n_done, 0);
+	server_continue(&server);
+	ask_wait_all(sets, N, SOON_MS);
+	ask_wait(&free_one);
+	assert_int_equal(free_one.error, ZKFS_E_OK);
+	/* The next connection has what is bound to it. */
+	bound[2].req.version = 1;
+	assert_int_equal(ask_run(&bound[2]), ZKFS_E_OK);
+	assert_int_equal(check_data(client, "/bd/x", "x"), 2);
+	client_check_session(client, 2);
+	for (int i = 0; i < N; i++)
+		ask_fini(&sets[i]);
+	for (int i = 0; i < 3; i++)
+		ask_fini(&bound[i]);
+	ask_fini(&free_one);
 }
 
 /*
@@ -321,7 +372,7 @@ static void test_failed_send(void **state)
 		ask_submit(&gets[i]);
 		ask_submit(&sets[i]);
 	}
-	zkfs_session_dispatch(client->zk, 0); /* sends, with no look before */
+	client_dispatch(client, 0); /* sends, with no look before */
 	assert_int_equal(client->n_losses, 1);
 	assert_false(zkfs_zk_connected(client->zk));
 	assert_int_equal(client->zk->n_calls, 0); /* cleaned up at once */
@@ -372,7 +423,7 @@ static void half_a_packet(struct client *client, const char *path, bool pushed)
 	if (pushed)
 		zkfs_zk_push(client->zk);
 	/* Of the socket that is closed by then poll(2) had told this. */
-	zkfs_session_dispatch(client->zk, pushed ? POLLIN | POLLHUP : 0);
+	client_dispatch(client, pushed ? POLLIN | POLLHUP : 0);
 	assert_int_equal(client->zk->n_calls, 0);
 	server_continue(&server);
 	ask_wait(&last);
@@ -446,6 +497,7 @@ int main(void)
 		TEST(test_cancel_of_what_is_to_be_sent_again),
 		cmocka_unit_test(test_silent_server),
 		TEST(test_prompt_attempt),
+		TEST(test_bound),
 		TEST(test_failed_send),
 		TEST(test_half_a_packet),
 		TEST(test_half_a_packet_pushed),

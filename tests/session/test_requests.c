@@ -563,7 +563,7 @@ static void test_no_memory(void **state)
 		for (int i = 0; i < 3; i++)
 			ask_submit(&asks[i]);
 		fault_arm(n);
-		zkfs_session_dispatch(client->zk, 0); /* sends */
+		client_dispatch(client, 0); /* sends */
 		failed = fault_disarm();
 		ask_wait_all(asks, 3, SOON_MS);
 		for (int i = 0; i < 3; i++) {

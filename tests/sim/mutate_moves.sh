@@ -63,6 +63,8 @@ mutate move:target-is-replaced-blindly \
 	's/move->replaces = target;/move->replaces = false;/'
 mutate move:conflict-is-unknown \
 	's/case ZKFS_E_BADVERSION:$/case ZKFS_E_BADVERSION: return unknown(move);/'
+mutate move:not-sent-is-told \
+	'/case ZKFS_E_UNSENT:/d'
 mutate move:refusal-is-done \
 	's/return failed\(move, zkfs_error_to_errno\(error\)\);/return ZKFS_MOVE_DONE;/'
 mutate outcome:any-source-is-the-old-one \
@@ -98,6 +100,8 @@ mutate rewrite:later-is-not-done \
 	's/if \(stat->version - rewrite->version != 1\)/if (false)/'
 mutate rewrite:gone-is-not-done \
 	's/if \(error \|\| stat->czxid != rewrite->czxid\)/if (false)/'
+mutate rewrite:not-sent-is-told \
+	's/ error == ZKFS_E_UNSENT \|\|//'
 mutate rewrite:conflict-is-done \
 	's/if \(error == ZKFS_E_BADVERSION \|\|/if (error == ZKFS_E_BADVERSION) return ZKFS_REWRITE_DONE; if (/'
 

@@ -1,11 +1,13 @@
 /*
  * sim_moves: core/move and core/rewrite under chance. Clients rename and
  * truncate files, others create, set and delete them, each request is answered,
- * refused, or lost on its way or on its way back, and reads are of the past.
+ * refused, not sent, or lost on its way or on its way back; reads are of the
+ * past.
  *
  * Checked when a call ends, by what the server has executed of it:
  *   - what is said to be done was executed, once
- *   - what is said to have failed was not, unless it is said to be unknown
+ *   - what is said to have failed was not, unless it is said to be unknown;
+ *     that it was not sent is not told but mended
  *   - unknown it is only if a reply was lost, and another has touched the names
  *     since (or there was no time to look)
  * and at each execution, that it is the first of that call.
@@ -249,6 +251,8 @@ static void execute_change(struct sim *sim, struct client *c)
 
 	if (dice < 5) {
 		c->error = refusals[below(sim, 4)];
+	} else if (dice < 10) {
+		c->error = ZKFS_E_UNSENT;
 	} else if (dice < 20) {
 		lose(sim, c);
 	} else {
@@ -294,7 +298,7 @@ static void ended(struct sim *sim, struct client *c, int error, bool unknown)
 		must(sim, c->gave_up || disturbed(sim, c));
 		sim->counts.unknown++;
 	} else {
-		must(sim, c->executed == 0);
+		must(sim, c->executed == 0 && error != -EIO);
 		sim->counts.failed++;
 	}
 }
@@ -395,7 +399,8 @@ static void truncate_answered(struct sim *sim, struct client *c)
 
 	if (c->request == CHANGE) {
 		c->gave_up |= c->error == ZKFS_E_LOST && !in_time;
-		c->gave_up |= c->lost > 0 && c->error != ZKFS_E_BADVERSION;
+		c->gave_up |= c->lost > 0 && c->error != ZKFS_E_BADVERSION &&
+			      c->error != ZKFS_E_UNSENT;
 		rewrite_go_on(sim, c,
 			      zkfs_rewrite_set(&c->rewrite, c->error, in_time));
 		return;

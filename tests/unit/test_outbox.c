@@ -156,11 +156,17 @@ static void test_fail(void **state)
 
 	fixture->reqs[3].generation = 1;
 	fixture->reqs[6].generation = 1;
+	fixture->reqs[1].bound = true;
+	fixture->reqs[5].bound = true;
 	add_all(fixture);
-	zkfs_outbox_fail(&fixture->outbox, true, ZKFS_E_EXPIRED);
+	zkfs_outbox_fail(&fixture->outbox, ZKFS_OUTBOX_OF_SESSION,
+			 ZKFS_E_EXPIRED);
 	assert_answers(fixture, (const int[]){3, 6, -1}, ZKFS_E_EXPIRED);
-	zkfs_outbox_fail(&fixture->outbox, false, ZKFS_E_AUTHFAILED);
-	assert_answers(fixture, (const int[]){0, 1, 2, 4, 5, 7, -1},
+	zkfs_outbox_fail(&fixture->outbox, ZKFS_OUTBOX_OF_CONNECTION,
+			 ZKFS_E_UNSENT);
+	assert_answers(fixture, (const int[]){1, 5, -1}, ZKFS_E_UNSENT);
+	zkfs_outbox_fail(&fixture->outbox, ZKFS_OUTBOX_ALL, ZKFS_E_AUTHFAILED);
+	assert_answers(fixture, (const int[]){0, 2, 4, 7, -1},
 		       ZKFS_E_AUTHFAILED);
 	assert_null(zkfs_outbox_first(&fixture->outbox));
 }
