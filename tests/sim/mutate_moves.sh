@@ -80,6 +80,15 @@ mutate outcome:target-by-version-alone \
 mutate outcome:target-has-another-version \
 	's/return was \? was->version \+ 1 : 1;/return 1;/'
 
+mutate outcome:a-directory-is-set-at-once \
+	's/return source->version > 0;/return 1;/'
+mutate outcome:a-directory-is-never-set \
+	's/return source->version > 0;/return 0;/'
+mutate outcome:a-directory-stays-what-it-is \
+	's/\(found->czxid == was->czxid\) != is_file/found->czxid != was->czxid/'
+mutate outcome:the-old-directory-is-the-new-one \
+	's/if \(was \&\& \(found->czxid == was->czxid\) != is_file\)/if (is_file \&\& was \&\& found->czxid != was->czxid)/'
+
 # -- truncate --
 
 mutate rewrite:lost-is-done \

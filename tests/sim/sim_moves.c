@@ -1,8 +1,8 @@
 /*
- * sim_moves: core/move and core/rewrite under chance. Clients rename and
- * truncate files, others create, set and delete them, each request is answered,
- * refused, not sent, or lost on its way or on its way back; reads are of the
- * past.
+ * sim_moves: core/move and core/rewrite under chance. Clients rename files and
+ * directories and truncate files, others create, set and delete them; each
+ * request is answered, refused, not sent, or lost on its way or on its way
+ * back, and reads are of the past.
  *
  * Checked when a call ends, by what the server has executed of it:
  *   - what is said to be done was executed, once
@@ -65,6 +65,7 @@ struct client {
 	bool answered;	      /* the answer to it is on its way */
 	size_t view;
 	int from, to;
+	bool is_file; /* what it renames */
 	struct zkfs_move move;
 	struct zkfs_rewrite rewrite;
 	bool looks_at_target;
@@ -157,7 +158,6 @@ static bool disturbed(const struct sim *sim, const struct client *c)
 	return false;
 }
 
-/* By a rename it is made and set at once, so that its version is 1. */
 static void make(struct sim *sim, int name, int32_t version, int32_t len)
 {
 	int64_t zxid = (int64_t)sim->n_times;
@@ -203,10 +203,13 @@ static enum zkfs_error take_rename(struct sim *sim, struct client *c)
 	if (error)
 		return error;
 	(void)begin(sim);
-	if (c->target.exists)
+	/* A file that is made is set at once, a directory only if it was; one
+	 * that is there is set, or replaced (ops/rename). */
+	if (c->is_file && c->target.exists)
 		set(sim, c->to, c->source.stat.data_length);
 	else
-		make(sim, c->to, 1, c->source.stat.data_length);
+		make(sim, c->to, c->is_file || c->source.stat.version > 0,
+		     c->source.stat.data_length);
 	newest(sim)->files[c->from].exists = false;
 	return ZKFS_E_OK;
 }
@@ -342,7 +345,7 @@ static void rename_read(struct sim *sim, struct client *c)
 	}
 	c->target = c->found;
 	go_on(sim, c,
-	      zkfs_move_read(&c->move, &c->source.stat, true,
+	      zkfs_move_read(&c->move, &c->source.stat, c->is_file,
 			     c->target.exists ? &c->target.stat : NULL));
 }
 
@@ -423,6 +426,8 @@ static void start(struct sim *sim, struct client *c)
 		.request = READ_SOURCE,
 		.to = N_SHARED + self * N_OWN + (int)below(sim, N_OWN),
 		.from = (int)below(sim, N_SHARED),
+		.is_file = below(sim, 2),
+		.carried_of = -1,
 	};
 	if (c->kind == RENAME) {
 		go_on(sim, c, zkfs_move_begin(&c->move));
@@ -457,7 +462,11 @@ static void step_world(struct sim *sim)
 	if (exists && dice > 1)
 		return;
 	(void)begin(sim);
-	if (!exists)
+	/* The first source of a name was never set, as many a directory. */
+	if (!exists && name < N_SHARED &&
+	    newest(sim)->files[name].stat.czxid == 0)
+		make(sim, name, 0, any_length(sim));
+	else if (!exists)
 		make(sim, name, 1000 * ++sim->incarnations, any_length(sim));
 	else if (dice == 0)
 		newest(sim)->files[name].exists = false;
