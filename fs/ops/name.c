@@ -308,11 +308,7 @@ static void remove_fini(struct zkfs_op *op)
 	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
 
 	zkfs_lost_cancel(&rm->lost);
-	if (!rm->victim)
-		return;
-	rm->victim->n_own_changes--;
-	zkfs_cache_settled(op->fs, rm->victim);
-	rm->victim = zkfs_tree_unref(&op->fs->tree, rm->victim);
+	rm->victim = zkfs_cache_own_change_end(op->fs, rm->victim);
 }
 
 /* The name is gone; who has it open may go on, to no effect. */
@@ -382,10 +378,8 @@ static struct remove_op *remove_new(fuse_req_t req, enum zkfs_op_kind kind,
 	rm->op.zk.kind = ZKFS_ZK_DELETE;
 	rm->op.zk.version = ZKFS_ZK_ANY_VERSION;
 	rm->victim = zkfs_tree_find(&rm->op.fs->tree, rm->op.node, name);
-	if (rm->victim) {
-		zkfs_tree_ref(rm->victim);
-		rm->victim->n_own_changes++;
-	}
+	if (rm->victim)
+		rm->victim = zkfs_cache_own_change(rm->victim);
 	return rm;
 }
 

@@ -26,6 +26,7 @@
 #include "fs/base/list.h"
 #include "fs/base/util.h"
 #include "fs/core/move.h"
+#include "fs/ops/carried.h"
 #include "fs/ops/file.h"
 #include "fs/ops/kept.h"
 #include "fs/ops/lock.h"
@@ -50,8 +51,9 @@ struct move_op {
 	struct zkfs_node *replaced; /* what it replaces; or NULL */
 
 	struct zkfs_subtree tree; /* the source, as it was read */
-	unsigned n_pending;	  /* of this round: it, and the look */
-	int error;		  /* the first of this round */
+	struct zkfs_carried carried;
+	unsigned n_pending; /* of this round: it, and the look */
+	int error;	    /* the first of this round */
 
 	struct zkfs_zk_req look; /* the target's Stat */
 	bool target_exists;
@@ -77,6 +79,7 @@ static void move_reset(struct move_op *move)
 {
 	zkfs_zk_cancel(move->op.fs->zk, &move->look);
 	zkfs_lost_cancel(&move->lost);
+	zkfs_carried_fini(&move->carried, move->op.fs);
 	zkfs_subtree_reset(&move->tree);
 	free(move->steps);
 	move->steps = NULL;
@@ -91,19 +94,7 @@ static struct zkfs_node *own_change(struct zkfs_fs *fs,
 {
 	struct zkfs_node *node = zkfs_tree_find(&fs->tree, parent, name);
 
-	if (!node)
-		return NULL;
-	node->n_own_changes++;
-	return zkfs_tree_ref(node);
-}
-
-static void end_own_change(struct zkfs_fs *fs, struct zkfs_node *node)
-{
-	if (!node)
-		return;
-	node->n_own_changes--;
-	zkfs_cache_settled(fs, node);
-	zkfs_tree_unref(&fs->tree, node);
+	return node ? zkfs_cache_own_change(node) : NULL;
 }
 
 static void move_fini(struct zkfs_op *op)
@@ -113,8 +104,8 @@ static void move_fini(struct zkfs_op *op)
 	if (move->relied && !move->moved)
 		zkfs_notify_entry(op->fs, move->new_parent->id, move->new_name);
 	move_reset(move);
-	end_own_change(op->fs, move->source);
-	end_own_change(op->fs, move->replaced);
+	zkfs_cache_own_change_end(op->fs, move->source);
+	zkfs_cache_own_change_end(op->fs, move->replaced);
 	zkfs_tree_unref(&op->fs->tree, move->new_parent);
 	free(move->new_name);
 	free(move->target);
@@ -138,7 +129,9 @@ static void carry(struct zkfs_zk_op *step, const struct zkfs_buf *data)
 	step->len = data->len;
 }
 
-/* A znode that was written keeps a version above 0, so that its type stays. */
+/* A znode that was written keeps a version above 0, so that its type stays. One
+ * that goes along is set to learn its Stat; of the first the version tells
+ * whether all this was done (core/outcome). */
 static void add_create(struct move_op *move,
 		       const struct zkfs_subtree_node *node)
 {
@@ -147,7 +140,9 @@ static void add_create(struct move_op *move,
 	move->acl_hidden |= node->acl_hidden;
 	step->acl = node->acl;
 	step->acl_len = node->acl_len;
-	if (node->stat.version == 0) {
+	if (node->stat.version == 0 &&
+	    (node == first_node(move) ||
+	     !zkfs_carried_has(&move->carried, node))) {
 		carry(step, node->data);
 		return;
 	}
@@ -187,6 +182,9 @@ static int build(struct move_op *move)
 {
 	const struct zkfs_subtree_node *first = first_node(move);
 
+	if (move->source && zkfs_carried_find(&move->carried, move->op.fs,
+					      move->source, &move->tree))
+		return -ENOMEM;
 	move->steps = calloc(move->tree.n_nodes * STEPS_A_NODE + 3,
 			     sizeof(*move->steps));
 	if (!move->steps)
@@ -216,6 +214,18 @@ static void note_move(struct move_op *move, const struct zkfs_stat *stat)
 	else if (!move->onto_data)
 		zkfs_observe_own_name(fs, move->new_parent, move->new_name,
 				      stat);
+}
+
+/* Found by looking, after a lost reply, there is no Stat of them. */
+static void tell_carried(const struct move_op *move)
+{
+	for (size_t i = 0; i < move->n_steps; i++) {
+		const struct zkfs_zk_op *step = &move->steps[i];
+
+		if (step->kind == ZKFS_ZK_OP_SET && step->stat.czxid)
+			zkfs_carried_moved(&move->carried, step->path,
+					   &step->stat);
+	}
 }
 
 /* The kernel moves the inode to the new name; so does the tree. */
@@ -249,6 +259,7 @@ static void follow(struct move_op *move)
 	}
 	zkfs_absent_moved(fs, move->source);
 	zkfs_observe_moved(fs, move->source);
+	tell_carried(move);
 	if (!stat)
 		return;
 	zkfs_file_moved(move->source, &first_node(move)->stat, stat);

@@ -41,10 +41,10 @@ has_lost() {
 	[ "$(grep -c "lost the connection" A.log)" = "$1" ]
 }
 
-# Both need a writer to talk to: $out is what it says, $in what it waits for.
-# It opens /f with FLAGS and writes, and stores that when it is told to.
+# A writer to talk to: $out is what it says, $in what it waits for.
+# It opens PATH (/f) with FLAGS and writes, and stores that when it is told to.
 start_writer() {
-	local word
+	local word path=${2-/f}
 
 	coproc WRITER { py '
 fd = os.open(A[0], eval(A[1]))
@@ -56,20 +56,23 @@ try:
     print("stored")
 except OSError as error:
     print(errno.errorcode[error.errno])
-' "$A/f" "$1"; }
-	out=${WRITER[0]} in=${WRITER[1]}
+' "$A$path" "$1"; }
+	# The shell closes its own when it sees that the writer has ended.
+	exec {out}<&"${WRITER[0]}" {in}>&"${WRITER[1]}"
+	writer=$WRITER_PID
 	read -rt 20 word <&"$out"
 	is "$word" written
 }
 
-# What came of it, and what there is now.
+# What came of it, and what there is now at PATH (/f).
 end_writer() {
-	local word
+	local word path=${1-/f}
 
 	read -rt 20 word <&"$out"
-	wait "$WRITER_PID"
-	echo "$word, $(zk get /f)"
-	zk delete /f
+	wait "$writer"
+	exec {out}<&- {in}>&-
+	echo "$word, $(zk get "$path")"
+	zk delete "$path"
 }
 
 # Of what the two have in common there is the version.
@@ -81,11 +84,11 @@ make_anew() {
 # writes_while_made_anew FLAGS: what came of a file that was opened with FLAGS and
 # written, when its znode was made anew before that was stored.
 writes_while_made_anew() {
-	local out in lost
+	local out in writer lost
 
 	zk create /f old
 	start_writer "$1"
-	lost=$(grep -c "lost the connection" A.log)
+	lost=$(grep -c "lost the connection" A.log || :)
 	order stall
 	make_anew
 	order cut
@@ -103,7 +106,7 @@ kernel_waits() {
 # writes_in_the_turn_of_a_loss FLAGS: the same, but the daemon finds the request
 # and the end of the connection when it looks up, both at once.
 writes_in_the_turn_of_a_loss() {
-	local out in connection
+	local out in writer connection
 
 	connection=$(mountpoint -d "$A")
 	connection=${connection#*:}
@@ -151,7 +154,7 @@ write_in_the_turn_of_a_loss() {
 
 # Catches: the same of what has never left us, as others fill the way.
 @test "lost: what was queued is looked at again by the next connection" {
-	local out in connection
+	local out in writer connection
 
 	mount_by_proxy
 	connection=$(mountpoint -d "$A")
@@ -177,6 +180,44 @@ for i in range(300):
 	order flow
 	is "$(end_writer)" "ESTALE, new"
 	wait "$HOLDER"
+}
+
+# The directory has moved, and we have not heard of it yet, when the file is
+# looked at, or set, at the old name.
+@test "lost: what went to a name that the file has just lost goes to the new one" {
+	local out in writer connection how mover lost
+
+	mount_by_proxy
+	connection=$(mountpoint -d "$A")
+	connection=${connection#*:}
+	for how in set looked-at another; do
+		zk create /d
+		zk create /d/f old
+		is "$(cat "$A/d/f")$(cat "$A/d/f")" oldold
+		start_writer O_RDWR /d/f
+		if [ "$how" != set ]; then
+			lost=$(grep -c "lost the connection" A.log || :)
+			order cut
+			within 20 has_lost $((lost + 1))
+			timeout 20 sync "$A"
+		fi
+		arm hold reply
+		timeout 20 mv "$A/d" "$A/e" &
+		mover=$!
+		within 20 holds_back
+		if [ "$how" = another ]; then
+			# (Without the mount's knowing it.)
+			zk_as foreign create /d
+			zk_as foreign create /d/f another
+		fi
+		echo >&"$in"
+		within 20 kernel_waits "$connection" 1
+		order go
+		wait "$mover"
+		is "$(end_writer /e/f)" "stored, mine"
+		zk delete /e
+	done
+	is "$(zk get /d/f)" another
 }
 
 @test "lost: an append arrives once" {

@@ -225,6 +225,37 @@ same(read_all(A[0] + "/a"), b"x")' "$A" "$B"
 	is "$(zk ls /)" b
 }
 
+# Each is open for writing before the directory above it moves.
+@test "rename: handles open for writing follow their directory" {
+	zk create /d
+	zk create /d/old x
+	zk create /d/sub
+	zk create /d/sub/deep x
+	zk_mount A
+	echo new >"$A/d/new"
+	py '
+names = ["old", "new", "sub/deep", "sub/made", "sub/.data"]
+fds = [os.open(A[0] + "/d/" + name, os.O_RDWR | os.O_CREAT) for name in names]
+appended = os.open(A[0] + "/d/old", os.O_WRONLY | os.O_APPEND)
+os.write(fds[0], b"before the move")
+os.rename(A[0] + "/d", A[0] + "/e")
+for fd in fds:
+    os.pwrite(fd, b"mine", 0)
+    os.fsync(fd)
+os.rename(A[0] + "/e", A[0] + "/f")
+for fd in fds:
+    os.pwrite(fd, b"More", 0)
+    os.close(fd)
+os.write(appended, b" and on")
+os.close(appended)
+' "$A"
+	is "$(zk ls /)" f
+	is "$(zk get /f/old)" "Morere the move and on"
+	for name in new sub/deep sub/made sub; do
+		is "$(zk get "/f/$name")" More
+	done
+}
+
 @test "rename: an open file can be read after its move" {
 	zk create /a content
 	zk_mount A
