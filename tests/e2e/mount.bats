@@ -98,6 +98,9 @@ zkfs: unknown option 'bogus'; 'zkfs --help' lists all"
 }
 
 @test "mount: -N mounts in another namespace" {
+	case $ZKFS in
+	*tsan*) skip "setns(2) wants one thread, ThreadSanitizer has its own" ;;
+	esac
 	mkdir m
 	in_namespace '
 		unshare -m sleep 60 &
