@@ -45,6 +45,8 @@ int zkfs_carried_find(struct zkfs_carried *carried, struct zkfs_fs *fs,
 {
 	struct zkfs_hash_link *it = NULL;
 
+	if (source->type != ZKFS_TYPE_DIR)
+		return 0;
 	carried->all = calloc(fs->handles.n + 1, sizeof(*carried->all));
 	if (!carried->all)
 		return -ENOMEM;

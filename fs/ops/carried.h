@@ -25,8 +25,9 @@ struct zkfs_carried {
 	size_t n;
 };
 
-/* Finds those below `source`, of which `tree` was read. Until they are let go
- * what watches tell of them is our own doing. 0 or -ENOMEM. */
+/* Finds those below `source` (none below a file), of which `tree` was read.
+ * Until they are let go what watches tell of them is our own doing. 0 or
+ * -ENOMEM. */
 int zkfs_carried_find(struct zkfs_carried *carried, struct zkfs_fs *fs,
 		      const struct zkfs_node *source,
 		      const struct zkfs_subtree *tree);
