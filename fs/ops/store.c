@@ -19,6 +19,7 @@
 
 static void run(struct zkfs_file *file, enum zkfs_commit_next next);
 static void set(struct zkfs_file *file);
+static void look(struct zkfs_file *file);
 
 /* Once an open file: each call on it fails from then on. */
 static void count_conflict(struct zkfs_file *file, int error)
@@ -128,7 +129,7 @@ static void on_set(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	}
 	/* What made it certain is over. */
 	if (error == ZKFS_E_UNSENT) {
-		run(file, ZKFS_COMMIT_SET);
+		look(file);
 		return;
 	}
 	next = zkfs_commit_set_done(&file->commit, error, version);
@@ -247,6 +248,11 @@ static void set(struct zkfs_file *file)
 	submit(file, ZKFS_ZK_SET, on_set);
 }
 
+static void look(struct zkfs_file *file)
+{
+	submit(file, ZKFS_ZK_EXISTS, on_looked);
+}
+
 static void run(struct zkfs_file *file, enum zkfs_commit_next next)
 {
 	switch (next) {
@@ -259,7 +265,7 @@ static void run(struct zkfs_file *file, enum zkfs_commit_next next)
 		if (is_certain(file))
 			set(file);
 		else
-			submit(file, ZKFS_ZK_EXISTS, on_looked);
+			look(file);
 		break;
 	case ZKFS_COMMIT_GET:
 		submit(file, ZKFS_ZK_GET, on_get);
