@@ -4,7 +4,8 @@
  * the target and deletes the source, as a whole (ops/rename).
  *
  *	READ -> SEND -> DONE
- *	 ^       |  conflict: what was read is not so any more
+ *	 ^       |  conflict: what was read is not so any more, or it was not
+ *	 |       |  sent over the connection that has read it
  *	 +-------+
  *	         |  the reply is lost
  *	         +-> LOOK_SOURCE -> LOOK_TARGET -> DONE

@@ -1,7 +1,7 @@
 /*
  * rewrite: a change of a znode's data that is made of what is there (truncate,
  * touch): read, set on the version that was read, and again when somebody was
- * faster. Pure.
+ * faster, or when it was not sent over the connection that has read. Pure.
  *
  * A set whose reply was lost may have been done; done twice it is not the same,
  * as what another has written in between would be cut off. The version tells:

@@ -57,7 +57,8 @@ struct zkfs_node {
 	uint64_t n_lookups;
 	unsigned n_refs;
 
-	/* Our own unlink or rename of this name is under way: what the watches
+	/* Our own unlink or rename of this name, or of a directory above a file
+	 * that is written, is under way: what the watches
 	 * of its handles report meanwhile is our own doing. */
 	uint16_t n_own_changes;
 	enum zkfs_type type : 8;

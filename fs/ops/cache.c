@@ -307,6 +307,7 @@ struct zkfs_node *zkfs_cache_own_change_end(struct zkfs_fs *fs,
 	if (!node)
 		return NULL;
 	node->n_own_changes--;
+	zkfs_file_doubt(node);
 	settled(fs, node);
 	return zkfs_tree_unref(&fs->tree, node);
 }

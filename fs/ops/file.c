@@ -114,6 +114,17 @@ bool zkfs_file_pending(const struct zkfs_node *node)
 	return false;
 }
 
+void zkfs_file_doubt(struct zkfs_node *node)
+{
+	zkfs_list_for_each(it, &node->handles) {
+		struct zkfs_handle *handle =
+			zkfs_list_entry(it, struct zkfs_handle, in_node);
+
+		if (handle->kind == ZKFS_HANDLE_FILE)
+			zkfs_file_of(handle)->told_ms = 0;
+	}
+}
+
 void zkfs_file_unlinked(struct zkfs_node *node)
 {
 	node->unlinked = true;

@@ -62,6 +62,9 @@ void zkfs_file_committed(struct zkfs_fs *fs, struct zkfs_node *node,
 void zkfs_file_changed(struct zkfs_node *node);
 /* Whether a commit of any open file of the node is owed or under way. */
 bool zkfs_file_pending(const struct zkfs_node *node);
+/* Whether it is still the znode that it was is not certain any more: watches
+ * have fired whose events were taken for our own doing. */
+void zkfs_file_doubt(struct zkfs_node *node);
 /* The name is gone by this mount's doing: what is written from now on is
  * nobody's. */
 void zkfs_file_unlinked(struct zkfs_node *node);

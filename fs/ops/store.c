@@ -149,7 +149,8 @@ static void on_get(struct zkfs_zk_req *req, const struct zkfs_zk_reply *reply)
 	struct zkfs_buf *data = NULL;
 	enum zkfs_commit_next next;
 
-	if (error == ZKFS_E_NONODE && went_astray(file)) {
+	/* Another may be there by now. */
+	if ((!error || error == ZKFS_E_NONODE) && went_astray(file)) {
 		run(file, ZKFS_COMMIT_GET);
 		return;
 	}

@@ -91,7 +91,7 @@ void zkfs_connection_receive(struct zkfs_zk *zk, short revents)
 {
 	int events = 0;
 
-	/* A push has torn it: what poll(2) told is of the socket before. */
+	/* A push has torn it: what poll(2) told may be of the socket before. */
 	if (zk->torn)
 		return;
 	if (revents & POLLOUT && !zkfs_guard_flush(zk->fd)) {

@@ -56,7 +56,9 @@ place() {
 
 	taskset -pc "$1" "$BASHPID" >/dev/null || die "no CPU '$1'"
 	for name in memfs known passthrough; do
-		[ -z "${daemon[$name]-}" ] ||
+		[ -n "${daemon[$name]-}" ] || continue
+		# One of its threads may just have ended.
+		taskset -apc "$1" "${daemon[$name]}" >/dev/null 2>&1 ||
 			taskset -apc "$1" "${daemon[$name]}" >/dev/null ||
 			die "'$name' is not moved to CPU '$1'"
 	done

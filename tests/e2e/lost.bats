@@ -220,6 +220,42 @@ for i in range(300):
 	is "$(zk get /d/f)" another
 }
 
+# gets: how many the server has answered.
+gets() {
+	awk '$1 == "zkfs_server_request_duration_seconds_count{request=\"get\"}" {
+		print $2 }' "$A/.zkfs/metrics"
+}
+
+has_got() {
+	[ "$(gets)" -ge "$1" ]
+}
+
+# Catches: a rename of what was read over the connection before. It is read level
+# by level: when the eighth znode has come the file was among them (the kernel
+# looks at no more than four before), and there are as many to come.
+@test "lost: what is moved was read over the connection that moves it" {
+	local before mover dir=/d i
+
+	zk create /d
+	zk create /d/f old
+	for ((i = 0; i < 14; i++)); do
+		dir+=/s
+		zk create "$dir"
+	done
+	mount_by_proxy timeo=20
+	order delay 50
+	before=$(gets)
+	timeout 30 mv "$A/d" "$A/e" &
+	mover=$!
+	within 20 has_got $((before + 8))
+	zk_as foreign delete /d/f
+	zk_as foreign create /d/f new
+	order cut
+	order delay 0
+	wait "$mover"
+	is "$(zk get /e/f)" new
+}
+
 @test "lost: an append arrives once" {
 	zk create /f a
 	mount_by_proxy

@@ -8,7 +8,9 @@ meson_suites=(unit sim fuzz session mount)
 group_meson() {
 	local suite=$2 dir=${build_dirs[$1]} status=0 counts
 	rm -f "$dir/meson-logs/testlog-$suite.junit.xml"
-	limited 600 meson test -C "$dir" --no-rebuild --suite "$suite" \
+	# Beside others some of them take long.
+	limited 1800 meson test -C "$dir" --no-rebuild --suite "$suite" \
+		--timeout-multiplier 4 \
 		--print-errorlogs --logbase "testlog-$suite" || status=$?
 	counts=$(python3 tests/lib/junit.py \
 		"$dir/meson-logs/testlog-$suite.junit.xml") || return

@@ -53,6 +53,7 @@ static void test_own_errors_to_errno(void **state)
 	assert_int_equal(zkfs_error_to_errno(ZKFS_E_LOST), -EIO);
 	assert_int_equal(zkfs_error_to_errno(ZKFS_E_NOMEM), -ENOMEM);
 	assert_int_equal(zkfs_error_to_errno(ZKFS_E_OTHER), -EIO);
+	assert_int_equal(zkfs_error_to_errno(ZKFS_E_UNSENT), -EIO);
 }
 
 static void test_unknown_code(void **state)
