@@ -22,8 +22,9 @@
  *
  * Connections. What a change rests on, by a version that may be another znode's
  * tomorrow, is known while the connection lasts over which it was watched or
- * read. A change may be bound to the one there is when it is submitted: it comes
- * back as ZKFS_E_UNSENT when there is none, or that is lost before it was sent.
+ * read. A change may be bound to the one there is when it is submitted: it
+ * comes back as ZKFS_E_UNSENT when there is none, or that is lost before it was
+ * sent.
  *
  * Sessions. A session ends by expiry; the port then opens the next one by
  * itself. `zkfs_zk_generation()` counts them. A request may be bound to one
