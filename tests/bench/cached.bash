@@ -4,7 +4,7 @@
 # least filesystem in user space (memfs.c), and libfuse's passthrough_ll where
 # its source is installed.
 
-readonly n_known=10000 n_again=2000 n_turns=5 n_changes=50
+readonly n_known=10000 n_again=2000 n_paired=5 n_changes=50
 # inotify is told of a file at most every 50 ms (ops/look).
 readonly n_events=20 events_ms=60
 readonly passthrough_source=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c
@@ -82,7 +82,7 @@ again_once() {
 again() {
 	local i
 
-	for ((i = 0; i < n_turns; i++)); do
+	for ((i = 0; i < n_paired; i++)); do
 		again_once "$@"
 	done
 }
