@@ -58,9 +58,8 @@ enum zkfs_outcome zkfs_outcome_empty(const struct zkfs_stat *found,
 {
 	if (!found)
 		return ZKFS_OUTCOME_UNKNOWN;
-	if (found->data_length == 0)
-		return ZKFS_OUTCOME_DONE;
 	if (was && found->czxid == was->czxid && found->version == was->version)
 		return ZKFS_OUTCOME_NOT_DONE;
-	return ZKFS_OUTCOME_UNKNOWN;
+	return found->data_length == 0 ? ZKFS_OUTCOME_DONE
+				       : ZKFS_OUTCOME_UNKNOWN;
 }

@@ -286,6 +286,10 @@ has_got() {
 	reply_lost rmdir "$A/d"
 	request_lost rmdir "$A/e"
 	is "$(zk ls /)" ""
+	# Of what was empty before only the version tells.
+	zk create /d
+	request_lost rm "$A/d/.data"
+	is "$(zk stat /d version)" 1
 }
 
 @test "lost: a name that was not made is made" {

@@ -252,6 +252,23 @@ static void test_empty(void **state)
 	assert_int_equal(run(true, do_empty, check_empty), 1250);
 }
 
+/* What had no data before tells it by its version. */
+static void test_empty_before(void **state)
+{
+	const struct zkfs_stat found = {.czxid = 5, .version = 3};
+	struct zkfs_stat was = found;
+
+	(void)state;
+	assert_int_equal(zkfs_outcome_empty(&found, &was),
+			 ZKFS_OUTCOME_NOT_DONE);
+	was.version--;
+	assert_int_equal(zkfs_outcome_empty(&found, &was), ZKFS_OUTCOME_DONE);
+	was = found;
+	was.czxid--;
+	assert_int_equal(zkfs_outcome_empty(&found, &was), ZKFS_OUTCOME_DONE);
+	assert_int_equal(zkfs_outcome_empty(&found, NULL), ZKFS_OUTCOME_DONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_new_target),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_empty_before),
 	};
 
 	return cmocka_run_group_tests_name("outcome", tests, NULL, NULL);

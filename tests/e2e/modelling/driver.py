@@ -412,6 +412,10 @@ class Driver:
         outcomes = dict(outcomes)
         outcomes[errno.EIO] = [before]
         try:
+            if change.kind == "write" and change.path not in before:
+                # Made, and then not written.
+                outcomes[errno.EIO].append(
+                    loosely(before, change._replace(kind="create")))
             outcomes[errno.EIO].append(loosely(before, change))
         except Fails:
             pass
