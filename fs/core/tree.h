@@ -58,8 +58,8 @@ struct zkfs_node {
 	unsigned n_refs;
 
 	/* Our own unlink or rename of this name, or of a directory above a file
-	 * that is written, is under way: what the watches
-	 * of its handles report meanwhile is our own doing. */
+	 * that is written, is under way: what the watches of its handles report
+	 * meanwhile is our own doing (ops/own). */
 	uint16_t n_own_changes;
 	enum zkfs_type type : 8;
 	bool current : 1;  /* what its name means now; else detached */

@@ -59,7 +59,7 @@ static void tell_event(struct zkfs_cached *cached, unsigned what,
 		       enum zkfs_zk_event event)
 {
 	/* What this mount does to a name the kernel does to its own copy, if
-	 * it succeeds (settled). */
+	 * it succeeds (zkfs_cache_settled). */
 	if (cached->node->n_own_changes > 0) {
 		zkfs_cover_promise(&cached->cover, what & ZKFS_COVER_NAME);
 		what &= ~ZKFS_COVER_NAME;
@@ -281,7 +281,7 @@ void zkfs_cache_fini(struct zkfs_fs *fs)
 		let_go(zkfs_list_entry(first, struct zkfs_cached, used), 0);
 }
 
-static void settled(struct zkfs_fs *fs, struct zkfs_node *node)
+void zkfs_cache_settled(struct zkfs_fs *fs, struct zkfs_node *node)
 {
 	struct zkfs_cover *cover;
 
@@ -293,23 +293,6 @@ static void settled(struct zkfs_fs *fs, struct zkfs_node *node)
 		return;
 	cover->promised &= (uint8_t)~ZKFS_COVER_NAME;
 	tell(fs, node, ZKFS_COVER_NAME);
-}
-
-struct zkfs_node *zkfs_cache_own_change(struct zkfs_node *node)
-{
-	node->n_own_changes++;
-	return zkfs_tree_ref(node);
-}
-
-struct zkfs_node *zkfs_cache_own_change_end(struct zkfs_fs *fs,
-					    struct zkfs_node *node)
-{
-	if (!node)
-		return NULL;
-	node->n_own_changes--;
-	zkfs_file_doubt(node);
-	settled(fs, node);
-	return zkfs_tree_unref(&fs->tree, node);
 }
 
 /* What is known */

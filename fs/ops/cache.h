@@ -98,12 +98,8 @@ void zkfs_cache_given_up(struct zkfs_fs *fs, struct zkfs_cache_ask *ask);
 void zkfs_cache_keep(struct zkfs_fs *fs, struct zkfs_node *node,
 		     struct zkfs_buf *data);
 
-/* A change that this mount makes to the node's name begins: until it has ended
- * what the watches tell of the node is our own doing. Takes a reference. */
-struct zkfs_node *zkfs_cache_own_change(struct zkfs_node *node);
-/* It has ended; gives the reference back. NULL is fine; returns NULL. */
-struct zkfs_node *zkfs_cache_own_change_end(struct zkfs_fs *fs,
-					    struct zkfs_node *node);
+/* A change that this mount makes to the node's name has ended. */
+void zkfs_cache_settled(struct zkfs_fs *fs, struct zkfs_node *node);
 /* The connection came or went. */
 void zkfs_cache_session(struct zkfs_fs *fs);
 /* The connection is gone, and all names are stale: whether the kernel could be

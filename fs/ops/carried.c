@@ -8,9 +8,9 @@
 #include "fs/base/clock.h"
 #include "fs/base/hash.h"
 #include "fs/base/list.h"
-#include "fs/ops/cache.h"
 #include "fs/ops/file.h"
 #include "fs/ops/fs.h"
+#include "fs/ops/own.h"
 #include "fs/ops/subtree.h"
 
 /* What was read of the znode that the node's data is in. */
@@ -62,7 +62,7 @@ int zkfs_carried_find(struct zkfs_carried *carried, struct zkfs_fs *fs,
 		read = read_of(tree, node);
 		if (!read)
 			continue;
-		carried->all[carried->n].node = zkfs_cache_own_change(node);
+		carried->all[carried->n].node = zkfs_own_change(node);
 		carried->all[carried->n++].read = read;
 	}
 	return 0;
@@ -94,7 +94,7 @@ void zkfs_carried_moved(const struct zkfs_carried *carried, const char *to,
 void zkfs_carried_fini(struct zkfs_carried *carried, struct zkfs_fs *fs)
 {
 	for (size_t i = 0; i < carried->n; i++)
-		zkfs_cache_own_change_end(fs, carried->all[i].node);
+		zkfs_own_change_end(fs, carried->all[i].node);
 	free(carried->all);
 	*carried = (struct zkfs_carried){0};
 }

@@ -22,6 +22,7 @@
 #include "fs/ops/lost.h"
 #include "fs/ops/meta.h"
 #include "fs/ops/notify.h"
+#include "fs/ops/own.h"
 #include "fs/ops/reply.h"
 #include "include/zkfs/path.h"
 
@@ -308,7 +309,7 @@ static void remove_fini(struct zkfs_op *op)
 	struct remove_op *rm = zkfs_container_of(op, struct remove_op, op);
 
 	zkfs_lost_cancel(&rm->lost);
-	rm->victim = zkfs_cache_own_change_end(op->fs, rm->victim);
+	rm->victim = zkfs_own_change_end(op->fs, rm->victim);
 }
 
 /* The name is gone; who has it open may go on, to no effect. */
@@ -379,7 +380,7 @@ static struct remove_op *remove_new(fuse_req_t req, enum zkfs_op_kind kind,
 	rm->op.zk.version = ZKFS_ZK_ANY_VERSION;
 	rm->victim = zkfs_tree_find(&rm->op.fs->tree, rm->op.node, name);
 	if (rm->victim)
-		rm->victim = zkfs_cache_own_change(rm->victim);
+		rm->victim = zkfs_own_change(rm->victim);
 	return rm;
 }
 

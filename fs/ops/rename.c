@@ -33,6 +33,7 @@
 #include "fs/ops/lock.h"
 #include "fs/ops/lost.h"
 #include "fs/ops/notify.h"
+#include "fs/ops/own.h"
 #include "fs/ops/reply.h"
 #include "fs/ops/subtree.h"
 #include "include/zkfs/path.h"
@@ -96,7 +97,7 @@ static struct zkfs_node *own_change(struct zkfs_fs *fs,
 {
 	struct zkfs_node *node = zkfs_tree_find(&fs->tree, parent, name);
 
-	return node ? zkfs_cache_own_change(node) : NULL;
+	return node ? zkfs_own_change(node) : NULL;
 }
 
 static void move_fini(struct zkfs_op *op)
@@ -106,8 +107,8 @@ static void move_fini(struct zkfs_op *op)
 	if (move->relied && !move->moved)
 		zkfs_notify_entry(op->fs, move->new_parent->id, move->new_name);
 	move_reset(move);
-	zkfs_cache_own_change_end(op->fs, move->source);
-	zkfs_cache_own_change_end(op->fs, move->replaced);
+	zkfs_own_change_end(op->fs, move->source);
+	zkfs_own_change_end(op->fs, move->replaced);
 	zkfs_tree_unref(&op->fs->tree, move->new_parent);
 	free(move->new_name);
 	free(move->target);

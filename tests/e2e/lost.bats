@@ -98,6 +98,11 @@ writes_while_made_anew() {
 	end_writer
 }
 
+# connection_of MOUNTPOINT: its number in the kernel.
+connection_of() {
+	mountpoint -d "$1" | cut -d : -f 2
+}
+
 # kernel_waits N [FOR]: for answers on connection N, more than FOR.
 kernel_waits() {
 	[ "$(<"$E2E_FUSECTL/$1/waiting")" -gt "${2:-0}" ]
@@ -108,8 +113,7 @@ kernel_waits() {
 writes_in_the_turn_of_a_loss() {
 	local out in writer connection
 
-	connection=$(mountpoint -d "$A")
-	connection=${connection#*:}
+	connection=$(connection_of "$A")
 	zk create /f old
 	is "$(cat "$A/f")$(cat "$A/f")" oldold
 	start_writer "$1"
@@ -157,8 +161,7 @@ write_in_the_turn_of_a_loss() {
 	local out in writer connection
 
 	mount_by_proxy
-	connection=$(mountpoint -d "$A")
-	connection=${connection#*:}
+	connection=$(connection_of "$A")
 	zk create /f old
 	zk create /d
 	is "$(cat "$A/f")$(cat "$A/f")" oldold
@@ -188,8 +191,7 @@ for i in range(300):
 	local out in writer connection how mover lost
 
 	mount_by_proxy
-	connection=$(mountpoint -d "$A")
-	connection=${connection#*:}
+	connection=$(connection_of "$A")
 	for how in set looked-at another; do
 		zk create /d
 		zk create /d/f old
