@@ -6,10 +6,10 @@
  *            Stat
  *   move     one multi; parents are made before and deleted after their
  *            children; a child that came or changed since the reading makes
- *            the multi fail as a whole (NOTEMPTY, BADVERSION)
- *   again    then everything is read anew, a few times; and when the connection
- *            was lost between the first that was read and the sending: for so
- *            long others could make a znode anew, of the same version
+ *            the multi fail as a whole (NOTEMPTY, BADVERSION). It is bound to
+ *            the connection by which the reading began (UNSENT): while there
+ *            is none others may make a znode anew, of the same version
+ *   again    then everything is read anew, a few times
  *
  * An existing target file is set, not replaced: its watchers see one change
  * and never a moment without it, and it keeps its ACL. What is made anew gets
@@ -54,9 +54,9 @@ struct move_op {
 
 	struct zkfs_subtree tree; /* the source, as it was read */
 	struct zkfs_carried carried;
-	int64_t read_ms;    /* when that began */
-	unsigned n_pending; /* of this round: it, and the look */
-	int error;	    /* the first of this round */
+	uint64_t connection; /* that was the present one when it began */
+	unsigned n_pending;  /* of this round: it, and the look */
+	int error;	     /* the first of this round */
 
 	struct zkfs_zk_req look; /* the target's Stat */
 	bool target_exists;
@@ -356,7 +356,7 @@ static void submit(struct move_op *move)
 		.path = move->target,
 		.ops = move->steps,
 		.n_ops = move->n_steps,
-		.bound = true,
+		.connection = move->connection,
 		.deadline_ms = zkfs_fs_short_patience(op->fs),
 		.done = on_moved,
 	};
@@ -416,8 +416,6 @@ static void one_done(struct move_op *move, int error)
 		move->error = error;
 	if (--move->n_pending > 0)
 		return;
-	if (!move->error && move->op.fs->cache.lost_ms >= move->read_ms)
-		move->error = -EAGAIN;
 	if (!move->error)
 		move->error = check_sources(move);
 	if (move->error == -EAGAIN)
@@ -452,7 +450,7 @@ static void move_read(struct move_op *move)
 	int error;
 
 	move_reset(move);
-	move->read_ms = zkfs_clock_ms();
+	move->connection = zkfs_zk_connection(op->fs->zk);
 	error = zkfs_subtree_read(&move->tree, op->path, move->target,
 				  ZKFS_RENAME_NODES_MAX,
 				  zkfs_fs_short_patience(op->fs));

@@ -89,7 +89,7 @@ static void setattr_set(struct setattr_op *set,
 	op->zk.data = set->data->data;
 	op->zk.len = set->data->len;
 	op->zk.version = reply->stat->version;
-	op->zk.bound = true;
+	op->zk.connection = zkfs_zk_connection(op->fs->zk);
 	op->zk.done = on_setattr_set;
 	zkfs_zk_submit(op->fs->zk, &op->zk);
 }
@@ -130,7 +130,7 @@ static void setattr_read(struct setattr_op *set)
 	op->zk.kind = ZKFS_ZK_GET;
 	op->zk.data = NULL;
 	op->zk.len = 0;
-	op->zk.bound = false;
+	op->zk.connection = 0;
 	op->zk.done = on_setattr_get;
 	zkfs_zk_submit(op->fs->zk, &op->zk);
 }

@@ -235,7 +235,8 @@ static void submit(struct zkfs_file *file, enum zkfs_zk_kind kind,
 	 * it cannot tell (no memory) the last one must do. */
 	(void)find_path(file);
 	file->req.kind = kind;
-	file->req.bound = kind == ZKFS_ZK_SET;
+	file->req.connection =
+		kind == ZKFS_ZK_SET ? zkfs_zk_connection(file->fs->zk) : 0;
 	file->req.path = file->req_path;
 	file->req.deadline_ms = patience(file);
 	file->req.done = done;

@@ -85,7 +85,7 @@ static bool is_of(const struct zkfs_zk_req *req, enum zkfs_outbox_those those)
 	case ZKFS_OUTBOX_OF_SESSION:
 		return req->generation != 0;
 	case ZKFS_OUTBOX_OF_CONNECTION:
-		return req->bound;
+		return req->connection != 0;
 	case ZKFS_OUTBOX_ALL:
 		break;
 	}

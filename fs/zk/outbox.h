@@ -51,7 +51,7 @@ void zkfs_outbox_expire(struct zkfs_outbox *outbox, int64_t now_ms);
 enum zkfs_outbox_those {
 	ZKFS_OUTBOX_ALL,
 	ZKFS_OUTBOX_OF_SESSION,	   /* bound to some session */
-	ZKFS_OUTBOX_OF_CONNECTION, /* bound to the connection */
+	ZKFS_OUTBOX_OF_CONNECTION, /* bound to some connection */
 };
 
 /* Decides those of the queued requests. */

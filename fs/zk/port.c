@@ -22,8 +22,8 @@ void zkfs_zk_submit(struct zkfs_zk *zk, struct zkfs_zk_req *req)
 	error = zkfs_call_check(zk, req, &failed);
 	if (error == ZKFS_E_OK && !zkfs_session_serves(zk, req->generation))
 		error = ZKFS_E_EXPIRED;
-	if (error == ZKFS_E_OK && req->bound &&
-	    zk->state != ZKFS_SESSION_CONNECTED)
+	if (error == ZKFS_E_OK && req->connection != 0 &&
+	    req->connection != zk->connection)
 		error = ZKFS_E_UNSENT;
 	if (error == ZKFS_E_OK && zk->state == ZKFS_SESSION_REFUSED)
 		error = ZKFS_E_AUTHFAILED;
@@ -59,6 +59,11 @@ bool zkfs_zk_watches_scarce(const struct zkfs_zk *zk)
 bool zkfs_zk_connected(const struct zkfs_zk *zk)
 {
 	return zkfs_session_usable(zk);
+}
+
+uint64_t zkfs_zk_connection(const struct zkfs_zk *zk)
+{
+	return zk->connection;
 }
 
 uint64_t zkfs_zk_generation(const struct zkfs_zk *zk)

@@ -56,6 +56,7 @@ struct zkfs_zk {
 	enum zkfs_session_state state;
 	int64_t since_ms; /* it is that */
 	uint64_t generation;
+	uint64_t connection; /* the one there is, or the next */
 	int64_t session_id;
 	char server[64]; /* connected last; "" before the first */
 	clientid_t id;	 /* of the same session, for another handle */

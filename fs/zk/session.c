@@ -311,6 +311,7 @@ static void entered_reconnecting(struct zkfs_zk *zk)
 	 * the server refuses beyond 1 MiB by closing the connection: for ever.
 	 * What they covered must be read anew anyway. */
 	zkfs_watch_disconnect(&zk->watches, forget_watch, zk);
+	zk->connection++;
 	zkfs_outbox_fail(&zk->outbox, ZKFS_OUTBOX_OF_CONNECTION, ZKFS_E_UNSENT);
 	tell_listeners(zk);
 }
@@ -456,6 +457,7 @@ static int zk_new(const struct zkfs_session_config *config,
 	zkfs_outbox_init(&zk->outbox);
 	zk->state = ZKFS_SESSION_CONNECTING;
 	zk->since_ms = zkfs_clock_ms();
+	zk->connection = 1;
 	zk->auth = config->auth;
 	zk->tls = config->tls;
 	zk->asked_ms = config->timeout_ms;

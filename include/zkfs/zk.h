@@ -22,9 +22,9 @@
  *
  * Connections. What a change rests on, by a version that may be another znode's
  * tomorrow, is known while the connection lasts over which it was watched or
- * read. A change may be bound to the one there is when it is submitted: it
- * comes back as ZKFS_E_UNSENT when there is none, or that is lost before it was
- * sent.
+ * read. `zkfs_zk_connection()` counts them; while there is none it is the next
+ * one's number. A change may be bound to one: it comes back as ZKFS_E_UNSENT
+ * when that is lost before it was sent.
  *
  * Sessions. A session ends by expiry; the port then opens the next one by
  * itself. `zkfs_zk_generation()` counts them. A request may be bound to one
@@ -159,7 +159,7 @@ struct zkfs_zk_req {
 	struct zkfs_zk_watch *watch; /* or NULL */
 	int64_t deadline_ms;	     /* zkfs_clock_ms(); ZKFS_NEVER: none */
 	uint64_t generation;	     /* 0: any session will do */
-	bool bound;		     /* to the connection there is */
+	uint64_t connection;	     /* 0: any will do */
 	/* The reply and all it points to are valid for this call only. */
 	void (*done)(struct zkfs_zk_req *req,
 		     const struct zkfs_zk_reply *reply);
@@ -195,6 +195,8 @@ void zkfs_zk_unwatch(struct zkfs_zk *zk, struct zkfs_zk_watch *watch);
 bool zkfs_zk_watches_scarce(const struct zkfs_zk *zk);
 
 bool zkfs_zk_connected(const struct zkfs_zk *zk);
+/* 1, 2, ...: grows when the connection is lost. */
+uint64_t zkfs_zk_connection(const struct zkfs_zk *zk);
 /* 0 before the first session, then 1, 2, ... */
 uint64_t zkfs_zk_generation(const struct zkfs_zk *zk);
 /* The server's id of the current session, as `ephemeralOwner` shows it. */

@@ -284,7 +284,7 @@ static void test_prompt_attempt(void **state)
 	client_check_session(client, 5);
 }
 
-/* What is bound to the connection is not sent by the next: what was queued
+/* What is bound to a connection is not sent by the next: what was queued
  * behind others comes back, and so does what is submitted while there is none.
  * The rest waits for it. */
 static void test_bound(void **state)
@@ -304,8 +304,9 @@ static void test_bound(void **state)
 	}
 	for (int i = 0; i < 3; i++) {
 		bound[i] = ask_set(client, "/bd/x", "x", 1, i);
-		bound[i].req.bound = true;
+		bound[i].req.connection = 1;
 	}
+	assert_int_equal(zkfs_zk_connection(client->zk), 1);
 	ask_submit(&bound[0]);
 	free_one = ask_set(client, "/bd/x", "free", 4, 0);
 	ask_submit(&free_one);
@@ -314,7 +315,11 @@ static void test_bound(void **state)
 	assert_int_equal(shutdown(client_fd(client), SHUT_RDWR), 0);
 	while (client->n_losses < 1)
 		client_turn(client, SOON_MS);
+	assert_int_equal(zkfs_zk_connection(client->zk), 2);
 	ask_submit(&bound[1]);
+	bound[2].req.connection = 2;
+	bound[2].req.version = 1;
+	ask_submit(&bound[2]);
 	ask_wait_all(bound, 2, SOON_MS);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(bound[i].error, ZKFS_E_UNSENT);
@@ -323,9 +328,9 @@ static void test_bound(void **state)
 	ask_wait_all(sets, N, SOON_MS);
 	ask_wait(&free_one);
 	assert_int_equal(free_one.error, ZKFS_E_OK);
-	/* The next connection has what is bound to it. */
-	bound[2].req.version = 1;
-	assert_int_equal(ask_run(&bound[2]), ZKFS_E_OK);
+	/* What is bound to the next connection has waited for it. */
+	ask_wait(&bound[2]);
+	assert_int_equal(bound[2].error, ZKFS_E_OK);
 	assert_int_equal(check_data(client, "/bd/x", "x"), 2);
 	client_check_session(client, 2);
 	for (int i = 0; i < N; i++)

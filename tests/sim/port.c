@@ -245,7 +245,7 @@ static void send_one(struct zkfs_zk *zk, struct zkfs_zk_req *req)
 
 void zkfs_zk_submit(struct zkfs_zk *zk, struct zkfs_zk_req *req)
 {
-	assert(!req->active && !req->bound); /* none that comes here is */
+	assert(!req->active && !req->connection); /* none that comes here is */
 	req->active = true;
 	req->call = NULL;
 	req->link = (struct zkfs_link){0};

@@ -156,8 +156,8 @@ static void test_fail(void **state)
 
 	fixture->reqs[3].generation = 1;
 	fixture->reqs[6].generation = 1;
-	fixture->reqs[1].bound = true;
-	fixture->reqs[5].bound = true;
+	fixture->reqs[1].connection = 1;
+	fixture->reqs[5].connection = 1;
 	add_all(fixture);
 	zkfs_outbox_fail(&fixture->outbox, ZKFS_OUTBOX_OF_SESSION,
 			 ZKFS_E_EXPIRED);
